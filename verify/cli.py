@@ -48,7 +48,6 @@ SPARE = 4
 MOST_CASES = 1e15
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
-CONVENTIONS = ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian", "gradient")
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
     "4 nothing broken, but a law is silent; 5 nothing selected."
@@ -259,6 +258,7 @@ def check(
         writable(output.parent, UNWRITTEN)
     _prepare(in_process=options["in_process"], losses=[loss])
     from verify.api import requested
+    from verify.conventions import PINS
     from verify.spec.annotated import annotated
 
     if loss == "none" and at is None and options["inputs"] is None and annotated(target) is None:
@@ -286,7 +286,7 @@ def check(
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
         formula=options.pop("formula"),
-        **{key: options.pop(key) for key in CONVENTIONS},
+        **{key: options.pop(key) for key in PINS},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from verify.cli import cli
 from verify.report.formats import render
+from verify.report.names import FORMATS
 from verify.report.stored import validator
 
 MINE = """
@@ -66,8 +67,9 @@ def test_an_entry_that_only_large_problems_have_is_named_in_every_format(checked
     assert "audit broken for softmax_cross_entropy (float64), mine.py:wrong at 10 × 3073 weights and 50 examples" in text
     assert "entry [4, 1234] is" in text
     assert "broken: 1 of 1 check holds, audit broken" in text
-    for format_ in ("github", "sarif", "junit", "markdown", "html"):
-        assert re.search(r"(\[|#91;)4, 1234", render(document, format_)), format_
+    for format_ in FORMATS:
+        if format_ != "json":  # one number a line
+            assert re.search(r"(\[|#91;)4, 1234", render(document, format_)), format_
 
 
 def test_a_candidate_that_gives_no_answer_at_this_size_is_broken(checked):

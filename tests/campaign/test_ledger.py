@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
 from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
+from verify.candidates.example import Example
+from verify.conventions import PINS, Pins
 from verify.documents import as_json
 from verify.elapsed import now
 
@@ -293,6 +296,30 @@ def test_what_a_ledger_says_is_broken_is_only_believed_where_it_breaks(project):
 def test_another_question_has_another_answer(project, change):
     judged(project, "right", laws=("value",))
     assert not judged(project, "right", laws=("value",), **change)[1]["right", "value"].reused
+
+
+OTHER: dict[str, object] = {
+    "candidate": "g.py:f", "loss": "squared_error", "pins": Pins(delta=2.0), "dtypes": ("float32",), "laws": ("gradient",),
+    "profile": "deep", "seed": 1, "at": Example(np.ones(2)), "wrt": ("x",), "reference": "g.py:f", "surrogate": "g.py:f",
+    "derivative": 2, "convex": True, "formula": "own", "at_only": True, "inputs": (("x", "n"),), "is_drawn": True, "folder": "elsewhere",
+}  # fmt: skip
+"""Another value of each field of a request."""
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Request)])
+def test_every_field_of_a_request_makes_another_question(name):
+    """Else the ledger answers the old one. Where files lie is none: what they hold is looked at."""
+    request = Request(candidate="f.py:f", loss="softmax_cross_entropy", laws=("value",))
+    other = replace(request, **{name: OTHER[name]})
+    assert (asking(other.tasks()[0]) == asking(request.tasks()[0])) is (name == "folder")
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_every_pin_makes_another_question(name):
+    values = {"signature": "scores", "layout": "DC", "reduction": "sum", "penalty": "l2", "delta": 2.0, "parameters": {"delta": 3.0}}
+    other = Pins(**{name: (values | {"classes": 3, "hessian": "exact", "gradient": "none"})[name]})
+    request = Request(candidate="f.py:f", loss="multiclass_hinge", laws=("value",))
+    assert asking(replace(request, pins=other).tasks()[0]) != asking(request.tasks()[0])
 
 
 CASE = {"values": {"x": [0.0], "y": [2**70]}, "differentiated": ["x"]}

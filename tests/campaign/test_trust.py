@@ -17,6 +17,7 @@ from verify.gate.baseline import Baseline
 from verify.gate.command import command as gate
 from verify.replay_command import command
 from verify.report.command import command as report
+from verify.report.names import FORMATS
 
 DOCUMENT = Path(__file__).parents[1] / "report" / "document.json"
 HARM = (
@@ -140,7 +141,7 @@ def test_reports_and_gates_import_nothing(here):
     document["places"] = {evil: {"file": evil.removesuffix(":f"), "line": 1}}
     Path("report.json").write_text(json.dumps(document), encoding="utf-8")
     Path("baseline.json").write_text(str(Baseline.of(document)), encoding="utf-8")
-    for format_ in ("text", "html", "sarif"):
+    for format_ in FORMATS:
         assert CliRunner().invoke(report, ["report.json", "--format", format_], standalone_mode=False).exception is None
     assert CliRunner().invoke(gate, ["report.json", "--baseline", "baseline.json"], standalone_mode=False).return_value == 1
     assert not (here / "harm").exists()

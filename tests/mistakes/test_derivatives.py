@@ -10,7 +10,9 @@ from sympy import sympify
 
 from verify import Candidate, Verdict, check
 from verify.mistakes import multiple
-from verify.mistakes.derivatives import DERIVATIVES, At
+from verify.mistakes.derivatives import DERIVATIVES, NOT_STRAIGHT, At
+from verify.proof.field import RULES
+from verify.tape.primitives import PRIMITIVES
 
 RNG = np.random.default_rng(0)
 W, X = RNG.normal(size=(3, 2)), RNG.normal(size=(4, 3))
@@ -101,3 +103,20 @@ def test_a_factor_near_1_is_not_called_1():
     assert multiple(1 + 3e-10) == "(1 + 3e-10) ×"
     assert multiple(1 - 2e-7) == "(1 − 2e-07) ×"
     assert multiple(0.5) == "0.5 ×"
+
+
+APART = {
+    "inverse_mills": "of formulas alone: no code is recorded as it",
+    "polygamma": "of formulas alone: no code is recorded as it",
+    "round_to": "a cast, whose derivative is 1",
+}
+"""Primitives of one number with a derivative that nobody writes otherwise, and why."""
+
+
+def test_every_primitive_of_one_number_may_have_another_derivative():
+    curved = {name for name, row in PRIMITIVES.items() if row.form == "elementwise" and len(row.domain) == 1 and not row.linear}
+    assert curved - APART.keys() == NOT_STRAIGHT
+
+
+def test_every_elementwise_primitive_has_a_rule_in_proofs():
+    assert {name for name, row in PRIMITIVES.items() if row.form == "elementwise"} == RULES.keys()

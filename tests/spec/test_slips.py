@@ -37,6 +37,7 @@ from verify.api import judge_all, requested
 from verify.errors import UsageError
 from verify.oracle.loss_claims import examine
 from verify.report.formats import render
+from verify.report.names import FORMATS
 from verify.spec import Chord, Claims, LossSpec, Parameter, positive
 from verify.spec.catalogue import find_loss
 
@@ -237,7 +238,7 @@ def test_who_is_not_judged_stands_in_every_format(tmp_path):
     requests = [requested(objective, loss=loss, laws=("gradient",), profile="quick") for loss in losses]
     document = judge_all(requests, in_process=True, captured=True).to_dict()
     assert [r["loss"] for r in document["results"]] == ["squared_error"]
-    for name in ("text", "json", "html", "markdown", "junit", "github", "sarif"):
+    for name in FORMATS:
         told = html.unescape(render(document, name))
         assert "returned nothing (None); it must return one sympy expression" in told
     assert "1 of 1 check holds, 1 candidate not judged" in render(document, "text")

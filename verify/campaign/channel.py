@@ -1,4 +1,4 @@
-"""What workers share with the command: locks that have no name, and a pipe of answers that nobody can stop up.
+"""What workers share with the command: anonymous locks, and a pipe of answers that nobody can stop up.
 
 A lock by a name, as `multiprocessing` has them, a candidate can remove, a killed run leaves behind, and a worker that is being ended finds
 no more. Who ends in the middle of an answer, or writes something else, must not have the command wait for the rest.

@@ -1,4 +1,4 @@
-"""What a run leaves in shared places when it is killed: temporary folders. The next one removes them.
+"""Temporary folders that a killed run leaves behind: the next run removes them.
 
 All are named by the process that made them, and by when that began, since numbers of processes are given again.
 """

@@ -163,11 +163,15 @@ def _subject(task: Task) -> str:
     return question([*_about(task.request), task.dtype, task.law], of_machine=False)
 
 
+OTHERWISE = {"candidate", "dtypes", "laws", "profile", "seed", "folder"}
+"""Fields of a request that a question has otherwise: the candidate by its name, what a task asks by itself, files by their content."""
+
+
 def _about(request: Request) -> list[Any]:
-    pins = {f.name: getattr(request.pins, f.name) for f in fields(Pins)}
-    at = None if request.at is None else repr(request.at.key)
-    code = [request.reference, request.surrogate, request.wrt, request.convex, request.formula, request.at_only, request.inputs]
-    return [request.name, request.loss, request.dtypes[0], pins, at, *code, request.is_drawn, request.derivative]
+    asked = {f.name: getattr(request, f.name) for f in fields(Request) if f.name not in OTHERWISE}
+    asked["pins"] = {f.name: getattr(request.pins, f.name) for f in fields(Pins)}
+    asked["at"] = None if request.at is None else repr(request.at.key)
+    return [request.name, request.dtypes[0], asked]
 
 
 def pictures(request: Request, dtype: str) -> str:

@@ -1,4 +1,4 @@
-"""What a worker wrote, read by who has not run the candidate: data, and nothing of the candidate's that would run here."""
+"""Reads a worker's answers safely: unpickles plain data only, so that no code of the candidate runs in the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A candidate's answer, and the names of its misbehaviours."""
+"""What a candidate returned, checked and converted, and the codes for what it did wrong."""
 
 from __future__ import annotations
 

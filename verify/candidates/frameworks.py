@@ -32,7 +32,7 @@ ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", 
 """Each has `adapted(f, both, upstream)`: the numpy function of a candidate that is of this framework by its type, or None."""
 
 FUNCTIONS = ("torch", "jax")
-"""Those that a plain Python function may compute in: their adapters have `of_function(f, both, upstream)`, too."""
+"""A plain function may compute in these: their adapters also have `of_function(f, both, upstream)`, `is_own`, `layer` and `graph`."""
 
 
 def load(candidate: object) -> None:

@@ -1,4 +1,4 @@
-"""The values of linear scores with labels, W (C, D), X (N, D), y (N,) in 0..C−1 and λ = reg, or of scores (N, C) and y."""
+"""The inputs of a loss with labels: W (C, D), X (N, D), y (N,) in 0..C−1 and λ = reg, or scores (N, C) and y."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first questions to a candidate: types of a fixed point (`Probe`), and of the `watch` that is told of it before."""
+"""Type aliases: `Probe`, a fixed point to ask at, and `Watch`, called before each question."""
 
 from __future__ import annotations
 

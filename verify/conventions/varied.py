@@ -1,4 +1,4 @@
-"""Other values of the parameters that a candidate takes, at which it is judged as well: what is right at γ = 2 may be wrong at γ = 1."""
+"""Further parameter values to judge at: what is right at γ = 2 may be wrong at γ = 1."""
 
 from __future__ import annotations
 

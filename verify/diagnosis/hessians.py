@@ -1,4 +1,4 @@
-"""The catalogue of mistakes in a Hessian's diagonal: each change with what it adds to the true one of a decomposition, (N, C)."""
+"""Known mistakes in a Hessian's diagonal, each with the array (N, C) that it adds to the true one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From changes and their coefficients to codes, sentences with the probable line of thought, and the entries concerned."""
+"""Turns the changes that explain an error into a code, a sentence and the entries concerned."""
 
 from __future__ import annotations
 

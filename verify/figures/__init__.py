@@ -1,4 +1,4 @@
-"""Pictures of a report's measurements, as SVG that is the same to the byte for the same numbers. The only home of matplotlib."""
+"""Pictures of a report's measurements, as SVG that is the same to the byte for the same numbers."""
 
 from verify.figures.draw import PICTURES, CaptionedFigure, pictures
 

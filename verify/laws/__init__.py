@@ -1,4 +1,4 @@
-"""The laws: one file a law, each opening with its inequality."""
+"""The laws: one file a law, which opens with its inequality, and what they share."""
 
 from types import ModuleType
 

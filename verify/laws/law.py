@@ -272,9 +272,10 @@ def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[
 class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
-    `judges` are the candidate's answers that may be what is wrong where it is broken, the likeliest first: none of a law about how the
-    candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many
-    problems at once, in double precision: it finds suspects for `measure`. Where it `only_tells` of limitations nothing breaks it.
+    `judges` are the candidate's answers that may be what is wrong where it is broken, the likeliest first, where diagnosis starts: none of
+    a law about how the candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its
+    inequality on many problems at once, in double precision: it finds suspects for `measure`. Of subjects of which it `only_tells`
+    limitations it is never broken.
     """
 
     name: str

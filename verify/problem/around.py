@@ -1,4 +1,4 @@
-"""Points around an example, which keep the signs of its numbers: a logarithm may wait behind them; and what else it shows of them."""
+"""Points near an example with the same signs, since code may take a logarithm there; and what else an example shows of its numbers."""
 
 from __future__ import annotations
 

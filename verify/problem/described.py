@@ -1,4 +1,4 @@
-"""A problem as a reader of a report sees it."""
+"""A problem described for the report: inputs, formula, claims."""
 
 from __future__ import annotations
 

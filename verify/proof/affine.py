@@ -1,5 +1,7 @@
-"""Which signs no real numbers have: differences as affine forms in what is not affine, each a number of its own that may be known not to be
-negative. What is infeasible for such numbers is infeasible for what they stand for.
+"""Finds sign patterns that no real numbers have, by linear programs over affine forms.
+
+The forms are in what is not affine, each a number of its own that may be known not to be negative. What is infeasible for such numbers is
+infeasible for what they stand for.
 """
 
 from __future__ import annotations

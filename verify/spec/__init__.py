@@ -1,4 +1,4 @@
-"""Specs: formulas in sympy. The only home of sympy, which is not loaded before a formula is."""
+"""Specs. Formulas are stated here, in sympy, which is not loaded before a formula is."""
 
 from typing import TYPE_CHECKING
 

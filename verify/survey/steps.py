@@ -1,4 +1,4 @@
-"""Error against step: of differences, with the predicted envelope, and of descent, with the predicted safe step."""
+"""Data of two plots over the step size: errors of difference quotients, and the loss after a descent step, each with what is predicted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tape in balls: thin ones around what is true, fat ones around all that careful floats may hold; at points, over boxes, along lines.
+"""Evaluates a tape in balls: thin ones around what is true, fat ones around all that rounding allows; at points, over boxes, along lines.
 
 Every switch keeps the pieces that may be the chosen one. Along a line the registers are power series in t, and with `ahead` each switch
 takes the piece that it has for small t > 0.

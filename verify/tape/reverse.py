@@ -268,7 +268,7 @@ def value(thin: Run, fat: Run, output: int) -> Quantity:
 
 
 Many = Callable[[Run, Run, Sequence[int], Mapping[int, int], Sequence[tuple[int, int]]], "list[Slopes]"]
-"""The slopes of many registers, each with its sign: see `many`."""
+"""The slopes of many registers, each with its sign: see `switch_slopes`."""
 
 
 def pieces(thin: Run, fat: Run, output: int, many: Many | None = None, fewest: int = 0) -> Pieces:

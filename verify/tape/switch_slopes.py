@@ -1,4 +1,4 @@
-"""The slopes of many registers at one point, all at once: where hundreds of switches are open, each piece of each of them has its own.
+"""Gradients of all pieces at one point, many in one reverse sweep: for tapes with many open switches.
 
 Reverse mode in double precision with radii, with what it starts from side by side where other readings have points.
 """

@@ -1,4 +1,4 @@
-"""A tape in double precision at many points at once, each number with a radius: some thirty times as fast as balls, and as rigorous.
+"""A tape in double precision at many points at once, each number with a radius: some twenty times as fast as balls, and as rigorous.
 
 A number is `value ± radius`, and what is true lies between. Radii are summed with what the functions of numpy and scipy err by
 (`Primitive.roundings`, as the table's tests find it), and rounded up. Where a number is not finite, or a radius cannot be told, the

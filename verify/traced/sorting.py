@@ -1,4 +1,4 @@
-"""What sorts, on a record: an order is decided by comparing neighbours. Where they are equal either may come first: both are followed."""
+"""Records sorting: compares neighbours; where two are equal, both orders are followed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of a trial."""
+"""The verdict of one law on one candidate, with counts, witness and diagnosis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floors: a module imports only from below its own floor or from its own room, and each library has its homes."""
+"""Layers: a module imports only from below its own layer or from its own package, and each library has its homes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 import verify
 
-FLOORS = (
+LAYERS = (
     ("folders", "later", "versions"),
     ("errors", "evidence", "library_errors", "profiles", "rounding", "core"),
     ("documents",),
@@ -39,15 +39,15 @@ FLOORS = (
     ("cli", "pytest_plugin"),
     ("__init__", "__main__"),
 )
-"""Rooms from the ground up: a room is a module of `verify` or a package with all its modules."""
+"""Packages from the ground up: here a package is a module of `verify`, or a package with all its modules."""
 
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-SAME_ROOM = {"specs": "spec", "reports": "report", "benchmarks": "bench"}
+LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
+SAME_PACKAGE = {"specs": "spec", "reports": "report", "benchmarks": "bench"}
 """`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema,
 `verify.benchmarks` are the tables that `verify.bench` times."""
 
 CLOSED = {"core": {"auditing", "bench", "descent"}}
-"""Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
+"""Packages that nobody imports but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
     "click": {
@@ -131,10 +131,10 @@ def modules() -> dict[str, Path]:
     }
 
 
-def room(module: str) -> str:
-    """The room of a dotted name: `verify.laws.order` and `verify.laws` are in `laws`, `verify` itself is `__init__`."""
+def package(module: str) -> str:
+    """The package of a dotted name: `verify.laws.order` and `verify.laws` are in `laws`, `verify` itself is `__init__`."""
     name = (*module.split("."), "__init__")[1]
-    return SAME_ROOM.get(name, name)
+    return SAME_PACKAGE.get(name, name)
 
 
 @cache
@@ -150,7 +150,7 @@ def _imported(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             yield "." * node.level + (node.module or "")
         elif isinstance(node, ast.ImportFrom) and node.module == "verify":
-            yield from (f"verify.{a.name}" if a.name in FLOOR or a.name in SAME_ROOM else "verify" for a in node.names)
+            yield from (f"verify.{a.name}" if a.name in LAYER or a.name in SAME_PACKAGE else "verify" for a in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module
             if node.module == "verify.later":
@@ -159,22 +159,22 @@ def _imported(source: str) -> Iterator[str]:
 
 def violations(module: str, source: str) -> list[str]:
     """What a module's imports break, in sentences."""
-    mine = room(module)
-    if mine not in FLOOR:
-        return [f"{module} stands on no floor: add {mine!r} to FLOORS in tests/test_floors.py, above everything that it imports."]
+    mine = package(module)
+    if mine not in LAYER:
+        return [f"{module} stands in no layer: add {mine!r} to LAYERS in tests/test_layers.py, above everything that it imports."]
     found = []
     for name in imported(source):
-        library, theirs = name.partition(".")[0], room(name)
+        library, theirs = name.partition(".")[0], package(name)
         if name.startswith("."):
-            found.append(f"{module} imports {name}: write absolute imports, so that a reader sees the floor.")
+            found.append(f"{module} imports {name}: write absolute imports, so that a reader sees the layer.")
         elif library != "verify" and library not in HOMES and library not in sys.stdlib_module_names:
             found.append(f"{module} imports {library}, which has no home: add it to HOMES and to pyproject.toml, or leave it out.")
         elif library in HOMES and mine not in HOMES[library]:
             found.append(f"{module} imports {library}, whose homes are {sorted(HOMES[library])}.")
         elif library == "verify" and theirs != mine and mine not in CLOSED.get(theirs, {mine}):
             found.append(f"{module} imports {name}: nobody imports {theirs}.")
-        elif library == "verify" and theirs != mine and FLOOR.get(theirs, len(FLOORS)) >= FLOOR[mine]:
-            found.append(f"{module} (floor {FLOOR[mine]}) imports {name}, which is not below it.")
+        elif library == "verify" and theirs != mine and LAYER.get(theirs, len(LAYERS)) >= LAYER[mine]:
+            found.append(f"{module} (layer {LAYER[mine]}) imports {name}, which is not below it.")
     return found
 
 
@@ -183,19 +183,19 @@ def test_a_module_imports_from_below_only(module):
     assert violations(module, modules()[module].read_text(encoding="utf-8")) == []
 
 
-def test_every_room_of_the_table_exists():
-    assert sorted(FLOOR) == sorted({room(m) for m in modules()})
+def test_every_package_of_the_table_exists():
+    assert sorted(LAYER) == sorted({package(m) for m in modules()})
 
 
 def told(document: str) -> dict[str, int]:
     """The layer of each module in the table of CONTRIBUTING.md."""
     rows = re.findall(r"^\| (\d+) \| (.*?) \| ", document, re.MULTILINE)
-    return {module: int(layer) for layer, cell in rows for module in re.findall(r"`(\w+)(?:\.py|/)`", cell) if module not in SAME_ROOM}
+    return {module: int(layer) for layer, cell in rows for module in re.findall(r"`(\w+)(?:\.py|/)`", cell) if module not in SAME_PACKAGE}
 
 
 def test_the_table_of_contributing_tells_every_layer():
     document = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert told(document) == {room: floor for room, floor in FLOOR.items() if not room.startswith("__")}
+    assert told(document) == {package: layer for package, layer in LAYER.items() if not package.startswith("__")}
 
 
 @cache
@@ -206,12 +206,12 @@ def libraries() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("library", HOMES)
 def test_every_home_is_lived_in(library):
-    assert {room(module) for module, names in libraries().items() if library in names} == HOMES[library]
+    assert {package(module) for module, names in libraries().items() if library in names} == HOMES[library]
 
 
 CAUGHT = {
-    "a floor above": ("verify.oracle.new", "from verify.laws import LAWS", "not below"),
-    "another room of the floor": ("verify.candidates.new", "import verify.oracle", "not below"),
+    "a layer above": ("verify.oracle.new", "from verify.laws import LAWS", "not below"),
+    "another package of the layer": ("verify.candidates.new", "import verify.oracle", "not below"),
     "inside a function": ("verify.spec.new", "def f():\n    from verify.trial import run", "not below"),
     "for types only": ("verify.evidence", "if TYPE_CHECKING:\n    from verify.report.model import Report", "not below"),
     "the package itself": ("verify.report.text", "from verify import check", "not below"),
@@ -227,8 +227,8 @@ CAUGHT = {
     "a library's module": ("verify.api", "from numba.core import types", "whose homes are ['candidates', 'core']"),
     "a library without a home": ("verify.api", "import requests", "has no home"),
     "a relative import": ("verify.laws.new", "from .law import Law", "absolute"),
-    "a room that is not listed": ("verify.new", "import math", "add 'new' to FLOORS"),
-    "a room that does not exist": ("verify.api", "import verify.nowhere", "not below"),
+    "a package that is not listed": ("verify.new", "import math", "add 'new' to LAYERS"),
+    "a package that does not exist": ("verify.api", "import verify.nowhere", "not below"),
 }
 
 
