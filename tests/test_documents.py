@@ -275,7 +275,7 @@ def test_the_mistake_of_contributing_is_named(monkeypatch):
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
 ADAPTERS |= {
-    "verify.candidates.modes": "torch",
+    "verify.candidates.torch_modes": "torch",
     "verify.traced.jaxpr": "jax",
     "verify.traced.tensors": "torch",
     "verify.traced.aten": "torch",

@@ -10,7 +10,7 @@ from field.domains import FALSE, GAMMA, HUBER, POISSON, QUANTILE, SOFT, spec
 from sympy import Max, Or, Piecewise, exp, log, sqrt
 
 from verify import UsageError, Verdict, check
-from verify.cases.adapted import of_targets
+from verify.cases.conversion import of_targets
 from verify.oracle import Oracle
 from verify.oracle.formula import loss_formula
 from verify.oracle.loss_claims import examine

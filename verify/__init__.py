@@ -15,7 +15,7 @@ from verify.later import found_in
 
 if TYPE_CHECKING:
     from verify.api import check, prove, replay
-    from verify.auditing.entrance import audit
+    from verify.auditing.api import audit
     from verify.candidates.candidate import Candidate
     from verify.errors import UsageError
     from verify.evidence import Verdict
@@ -26,7 +26,7 @@ __all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "audit", "
 
 _HOMES = {
     "as_test": "verify.testing",
-    "audit": "verify.auditing.entrance",
+    "audit": "verify.auditing.api",
     "check": "verify.api",
     "prove": "verify.api",
     "replay": "verify.api",

@@ -12,7 +12,7 @@ import verify
 from verify import UsageError, Verdict
 from verify.auditing.audit import audit
 from verify.auditing.directions import Ground, rademacher
-from verify.auditing.point import SHAPE, batches, large
+from verify.auditing.problems import SHAPE, batches, large
 from verify.candidates import Linear
 from verify.conventions import Pins, find_out
 from verify.oracle import Oracle

@@ -12,8 +12,8 @@ from verify.cases.case import IN_BULK, NAMING
 from verify.oracle import truth_of
 from verify.pair.place import GIVEN, MOVED, NEAR, SIMPLIFIED
 from verify.problem import Instance
-from verify.problem.around import DRAWS
 from verify.problem.named import problem_named
+from verify.problem.sampling import DRAWS
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
 

@@ -10,7 +10,7 @@ from field.right import linear, sigmoid, softplus
 
 from verify import Verdict, check
 from verify.oracle import Oracle
-from verify.oracle.steepness import slopes_in_words
+from verify.oracle.lipschitz import slopes_in_words
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
 

@@ -19,7 +19,7 @@ from verify.cases import Case
 from verify.pair import Pair, case_of
 from verify.pair.laws import MEASURES
 from verify.pair.slope import along, on_grid
-from verify.problem.around import scales
+from verify.problem.sampling import scales
 
 RNG = np.random.default_rng(1)
 A, B, SIGNS = RNG.normal(size=(30, 6)), RNG.normal(size=30), np.where(RNG.normal(size=30) > 0, 1.0, -1.0)

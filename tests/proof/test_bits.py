@@ -7,7 +7,7 @@ import pytest
 
 from verify.proof.field import Budget, Element, Field, Tied, prime
 from verify.proof.proved import prove
-from verify.proof.roots import Roots
+from verify.proof.square_roots import Roots
 from verify.traced import Code
 
 LABELS = np.array([0, 1, 2, 0, 2, 1, 1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.oracle import KinkOnSegment
 from verify.tape.balls import precise
-from verify.tape.zeros import first_zero
+from verify.tape.root_isolation import first_zero
 
 
 def zero(*functions, start=0.0, end=4.0):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verify import Verdict, check
-from verify.problem.around import keeping, shown
+from verify.problem.sampling import keeping, shown
 
 RNG = np.random.default_rng(1)
 LAWS = ("value", "gradient", "formula")

@@ -10,7 +10,7 @@ from traced import losing
 
 from verify import Verdict, check
 from verify.report.reading import lost_digits
-from verify.traced.origin import origin
+from verify.traced.instability import origin
 from verify.traced.record import as_written, balls, recorded
 
 CODE = Path(losing.__file__).read_text(encoding="utf-8").splitlines()

@@ -12,11 +12,11 @@ from verify import Verdict, as_test, check, prove
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.pair.properties import ALONE, properties, unless_given_up
-from verify.problem.around import DRAWS, keeping, shown
+from verify.problem.sampling import DRAWS, keeping, shown
 from verify.tape.tape import Builder
 from verify.traced.cleanup import tidy_all
+from verify.traced.patching import swapped
 from verify.traced.recorder import Recorder
-from verify.traced.swapped import swapped
 
 RNG = np.random.default_rng(5)
 ROWS = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])

@@ -17,8 +17,8 @@ from verify.tape.balls import precision
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced, problem, recorded
 from verify.traced.gap import slopes
+from verify.traced.patching import places_of
 from verify.traced.record import as_written
-from verify.traced.swapped import places_of
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])

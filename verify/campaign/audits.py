@@ -10,7 +10,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.auditing.audit import audit
-from verify.auditing.point import SHAPE, batches
+from verify.auditing.problems import SHAPE, batches
 from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.judging import conventions
 from verify.campaign.task import Request

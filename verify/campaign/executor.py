@@ -214,7 +214,7 @@ def tidied() -> Iterator[None]:
     try:
         yield
     finally:
-        if "verify.traced.swapped" in sys.modules:
+        if "verify.traced.patching" in sys.modules:
             from verify.traced.cleanup import tidy_all
 
             tidy_all()

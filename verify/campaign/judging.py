@@ -35,7 +35,7 @@ from verify.candidates import (
     place_of,
     process_globals,
     resolve,
-    suite,
+    tampering,
     upstream_described,
 )
 from verify.candidates.answer import Incomplete
@@ -75,7 +75,7 @@ def perform(task: Task, record: TaskNotes | None = None, *, goes_on: bool = Fals
 
 def _apart(request: Request) -> AbstractContextManager[None]:
     """Its surroundings; a worker is the candidate's alone, and needs none."""
-    if suite.is_kept():
+    if tampering.is_kept():
         return nullcontext()
     frameworks.load(request.candidate)
     if isinstance(request.candidate, str):  # what stands in one file is imported together
@@ -84,7 +84,7 @@ def _apart(request: Request) -> AbstractContextManager[None]:
 
 
 def _performed_apart(task: Task, record: TaskNotes | None, *, goes_on: bool) -> Outcome | Inapplicable:
-    before = suite.suite(looked=goes_on)
+    before = tampering.suite(looked=goes_on)
     try:
         for subject in () if goes_on else _SUBJECTS.values():
             subject.forget()
@@ -200,7 +200,7 @@ def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Import
 
 def _import(target: str) -> Imported:
     frameworks.load(target)
-    ours, shared, settings, errors = suite.suite(), process_globals.Before(), float_environment.settings(), errstate.settings()
+    ours, shared, settings, errors = tampering.suite(), process_globals.Before(), float_environment.settings(), errstate.settings()
     process, left = os.getpid(), list[str]()
     try:
         with surroundings.importing(target, left):
@@ -219,7 +219,7 @@ def _import(target: str) -> Imported:
         *left,
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)
-    surroundings.remember(anew=suite.is_kept())
+    surroundings.remember(anew=tampering.is_kept())
     return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
 
 
@@ -363,7 +363,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     """The candidate as a function of arrays, its arguments by position, and these, with the inputs that its gradients are for; found out
     once a process. Raises UsageError where the example does not fit it.
     """
-    from verify.conventions.own import check_numbers, gradients_of
+    from verify.conventions.own_formula import check_numbers, gradients_of
 
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
@@ -407,7 +407,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
 
 
 def _symmetric_inputs(task: Task, f: Callable[..., Any], own: Arguments) -> dict[str, str]:
-    from verify.conventions.own import symmetric_inputs
+    from verify.conventions.own_formula import symmetric_inputs
 
     if not any(map(is_symmetric, own.values.values())):
         return {}
@@ -465,7 +465,7 @@ def _own_code(
         return ASKED_FOR
     key = (*_pair_key(task.request), task.dtype, reference is None)
     if key not in _OWN:
-        from verify.conventions.own import check_reference, own_code
+        from verify.conventions.own_formula import check_reference, own_code
 
         watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
         what = _reference_in_words(task.request)

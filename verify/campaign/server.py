@@ -46,7 +46,7 @@ KERNELS = ("verify.candidates.numba_ready",)
 WORK = ("verify.campaign.executor", "verify.campaign.judging")
 FORMULAS = ("verify.oracle.compiler",)
 """sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""
-PAIRS = ("verify.pair", "verify.conventions.own")
+PAIRS = ("verify.pair", "verify.conventions.own_formula")
 """Of those without a spec."""
 
 _preloaded = [CLEANUP, *WORK]

@@ -16,7 +16,7 @@ from pebble import ProcessPool
 
 from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
-from verify.candidates import suite
+from verify.candidates import tampering
 from verify.elapsed import processors
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def _start(allowed: int) -> None:
     output.line_by_line()
     memory.limit(allowed)
     sys.excepthook = sys.__excepthook__  # its server is silent
-    suite.keep()
+    tampering.keep()
     sources.begin()
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law

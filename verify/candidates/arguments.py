@@ -25,7 +25,7 @@ from verify.candidates.example import Example, of_numbers, point
 from verify.candidates.example import part as checked
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.errors import UsageError, unknown
-from verify.problem.around import in_dtype
+from verify.problem.sampling import in_dtype
 
 Tree = Any
 """A `Slot`, a `Constant`, or a dict, list or tuple of trees."""

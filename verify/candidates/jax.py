@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from verify.candidates import half
+from verify.candidates import half_precision
 from verify.candidates.answer import guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
@@ -176,7 +176,7 @@ class Pulling:
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:  # noqa: ARG002  # arrays of jax have one layout
         """See `Layer`."""
         for format_ in self.formats:
-            half.note(format_)
+            half_precision.note(format_)
         return Pulled(value=None, gradient=joined([np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]))
 
     def _run(self, what: str, inputs: tuple[Any, ...], upstream: list[Any]) -> Any:
@@ -335,7 +335,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             (chosen, left_out), (leaves, gradient) = found, returned
             shapes = [tuple(y.shape) for y in leaves]
             for k in chosen:
-                half.note(str(leaves[k].dtype))
+                half_precision.note(str(leaves[k].dtype))
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
@@ -387,6 +387,6 @@ def _given(a: Any) -> Any:
 
 def _array(returned: Any) -> Any:
     if isinstance(returned, jax.Array):
-        half.note(str(returned.dtype))
+        half_precision.note(str(returned.dtype))
         return np.asarray(returned)
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from verify.candidates import half
+from verify.candidates import half_precision
 from verify.candidates.answer import Misbehaviour, error_line, guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
-from verify.candidates.modes import Code, batched, forward_mode, has_jvp
+from verify.candidates.torch_modes import Code, batched, forward_mode, has_jvp
 from verify.candidates.upstream import (
     DRAWN,
     EXPANDED,
@@ -696,13 +696,13 @@ def _formats(tensors: Iterable[torch.Tensor]) -> list[str]:
 
 def _noted(outputs: list[Any]) -> list[Any]:
     for format_ in _formats(outputs):
-        half.note(format_)
+        half_precision.note(format_)
     return outputs
 
 
 def _coarse(weights: Iterable[torch.Tensor]) -> str | None:
     """The format of half precision in which some output is, whose upstream gradient has its dtype."""
-    return half.coarsest(_formats(weights))
+    return half_precision.coarsest(_formats(weights))
 
 
 def _array(returned: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import half
+from verify.candidates import half_precision
 from verify.candidates.answer import Misbehaviour, guarded_call
 from verify.candidates.candidate import Candidate
 from verify.rounding import smallest_normal, unit_roundoff
@@ -168,9 +168,9 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     which costs no rounding, and the same numbers in another memory layout must give the same.
     """
     pull = getattr(f, "pull", None) if isinstance(f, (FunctionType, Candidate)) else None  # an object of the user's may call anything so
-    with half.noting() as formats:
+    with half_precision.noting() as formats:
         once = None if pull is None else _pulled(pull, arguments, 1.0, DRAWN)
-    coarse = half.coarsest(formats)
+    coarse = half_precision.coarsest(formats)
     if not isinstance(once, Pulled):
         return []
     if once.changed:

@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from verify.cases.adapted import adapted, among, of_targets
 from verify.cases.case import IN_BULK, Case
+from verify.cases.conversion import adapted, among, of_targets
 from verify.cases.grid import CLASSES, Decoded, GridBytes, lattice
 from verify.oracle import Oracle
 

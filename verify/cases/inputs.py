@@ -23,7 +23,7 @@ from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
 from verify.problem import WEIGHTS, FromExample, Input, Problem, of_bytes, sound, weighted
-from verify.problem.around import DRAWS, has_zeros, in_dtype, keeping
+from verify.problem.sampling import DRAWS, has_zeros, in_dtype, keeping
 from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
 from verify.traced import NotTraced

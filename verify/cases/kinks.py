@@ -19,8 +19,8 @@ from flint import arb
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from verify.cases.adapted import among, one_score
 from verify.cases.case import Case
+from verify.cases.conversion import among, one_score
 from verify.cases.grid import CLASSES, lattice
 from verify.oracle import Oracle, exact
 from verify.tape.balls import precision

@@ -7,8 +7,8 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from verify.cases import inputs
-from verify.cases.adapted import adapted, among
 from verify.cases.case import Case
+from verify.cases.conversion import adapted, among
 from verify.cases.digits import minibatch
 from verify.cases.grid import CLASSES, generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks

@@ -24,7 +24,7 @@ from verify.spec.domains import Label, Positive, Real
 from verify.spec.function import UPSTREAM
 from verify.spec.objective import Objective
 from verify.traced import Code, NotTraced, uncompiled
-from verify.traced.played import entries_of, played
+from verify.traced.inlining import entries_of, played
 
 FIRST, LAST, SAVED, SAVED_FIRST = BACKWARDS
 

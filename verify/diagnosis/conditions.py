@@ -7,7 +7,7 @@ from math import gcd
 
 import numpy as np
 
-from verify.cases.adapted import adapted
+from verify.cases.conversion import adapted
 from verify.diagnosis import reference_cases
 from verify.diagnosis.decomposition import Decomposition
 

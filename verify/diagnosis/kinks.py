@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases import Case
-from verify.cases.adapted import adapted
+from verify.cases.conversion import adapted
 from verify.cases.kinks import has_kinks, solve
 from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Decomposition

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.cases.adapted import adapted, one_score
+from verify.cases.conversion import adapted, one_score
 from verify.cases.kinks import has_kinks, tie
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF

@@ -22,7 +22,7 @@ from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
-from verify.problem.around import NEARER, on_the_way
+from verify.problem.sampling import NEARER, on_the_way
 
 CERTAIN = 2.0**-4
 """Of what sums may be off by: answers that are no farther apart are the same, whatever the truth allows beside."""

@@ -199,7 +199,7 @@ class InstanceOracle(Truth):
         if cancelled:
             return np.full(len(part.places), _size(part))
         if key not in self._steepest:
-            from verify.oracle.steepness import steepest  # which looks at many points at once
+            from verify.oracle.lipschitz import steepest  # which looks at many points at once
 
             self._steepest[key] = steepest(formula, [*part.numbers, *self.instance.parameters.values()])
         return self._steepest[key]
@@ -210,7 +210,7 @@ class InstanceOracle(Truth):
             return 0.0
         key = part.key, part.numbers, j
         if key not in self._most_curved:
-            from verify.oracle.steepness import most_curved
+            from verify.oracle.lipschitz import most_curved
 
             self._most_curved[key] = most_curved(formula, j, [*part.numbers, *self.instance.parameters.values()])
         return self._most_curved[key]

@@ -108,7 +108,7 @@ class Oracle(Truth):
 
     def steepest(self, classes: int, label: int) -> Floats:
         """L of each score: see `steepness`. Of a symmetric loss it is known for every label from that for the first."""
-        from verify.oracle.steepness import steepest  # which looks at many points at once, as the bulk search does through this module
+        from verify.oracle.lipschitz import steepest  # which looks at many points at once, as the bulk search does through this module
 
         if (classes, label) not in self._steepest:
             if self.objective.loss.claims.symmetric and label != 0:
@@ -121,7 +121,7 @@ class Oracle(Truth):
 
     def most_curved(self, classes: int, label: int, j: int) -> float:
         """The same of the second derivative for score j."""
-        from verify.oracle.steepness import most_curved
+        from verify.oracle.lipschitz import most_curved
 
         if (classes, label, j) not in self._most_curved:
             found = most_curved(self.formula(classes, label), j, self.numbers(label))

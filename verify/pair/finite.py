@@ -17,7 +17,7 @@ from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.pair.place import GIVEN, grid
 from verify.pair.subject import Pair
-from verify.problem.around import scales
+from verify.problem.sampling import scales
 
 Floats = NDArray[np.floating]
 

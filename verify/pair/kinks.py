@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.pair.slope import Loss
-from verify.problem.around import scales
+from verify.problem.sampling import scales
 
 Floats = NDArray[np.floating]
 

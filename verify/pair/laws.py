@@ -21,7 +21,7 @@ from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
 from verify.pair.place import GIVEN, MOVED, NEAR, grid
 from verify.pair.subject import Pair, direction
-from verify.problem.around import on_the_way, scales
+from verify.problem.sampling import on_the_way, scales
 from verify.rounding import WINDOW
 from verify.slope import Slope
 

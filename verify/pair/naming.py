@@ -17,7 +17,7 @@ from verify.evidence import Measurement
 from verify.pair.laws import rounding
 from verify.pair.place import grid
 from verify.pair.subject import Floats, Pair, direction
-from verify.problem.around import scales
+from verify.problem.sampling import scales
 from verify.trial import Watch
 
 MOST_ENTRIES = 48

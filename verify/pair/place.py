@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from verify.cases import Case
 from verify.difference import joined
 from verify.pair.slope import on_grid
-from verify.problem.around import DRAWS, has_zeros, keeping, near, scales, sizes
+from verify.problem.sampling import DRAWS, has_zeros, keeping, near, scales, sizes
 
 Floats = NDArray[np.floating]
 

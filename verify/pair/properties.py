@@ -15,7 +15,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Measurement
-from verify.problem.around import Shown, in_dtype, shown
+from verify.problem.sampling import Shown, in_dtype, shown
 from verify.traced import Code, NotTraced
 
 ALONE = frozenset(("consistency", "purity", "bad-input"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.cases import Case
 from verify.pair.place import Floats, simplified
-from verify.problem.around import BITS, has_zeros, of_few_bits
+from verify.problem.sampling import BITS, has_zeros, of_few_bits
 
 MOST_TRIES = 20
 """As many as the profile `ci` has places: each costs a hundred and more evaluations of the loss."""

@@ -14,7 +14,7 @@ from verify.candidates.answer import array, guarded_call, number
 from verify.candidates.arguments import Arguments, loss_and_gradient, loss_of
 from verify.difference import joined, parted
 from verify.pair.slope import along, beside, noise_beside, noise_of_each, stands
-from verify.problem.around import scales
+from verify.problem.sampling import scales
 from verify.slope import Slope
 
 Floats = NDArray[np.floating]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.problem.around import in_dtype, near
 from verify.problem.problem import WEIGHTS, Fixed, FromExample, Input, Problem
+from verify.problem.sampling import in_dtype, near
 from verify.spec.domains import Label, Simplex
 
 OFTEN = 4

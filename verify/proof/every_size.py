@@ -29,7 +29,7 @@ from verify.proof.sums import INPUT, NUMBER, SHARED, SIZE, Apart, Expressions, N
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced
 from verify.traced.array import lifted
-from verify.traced.played import entries_of, played
+from verify.traced.inlining import entries_of, played
 from verify.traced.record import followed, inputs_of, is_recorded
 from verify.traced.recorder import Recorder
 

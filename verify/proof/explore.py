@@ -23,8 +23,8 @@ from verify.proof.affine import Affine, Forms, contradicts, infeasible, inside
 from verify.proof.constants import Reading, read
 from verify.proof.field import PRIMES, Branches, Budget, Element, Field, Tied, Undefined, Unsaid, Unsuited, prime
 from verify.proof.path import Above, Inseparable, Open, Path, Places
-from verify.proof.roots import MOST, Missing, Roots
 from verify.proof.samples import Samples
+from verify.proof.square_roots import MOST, Missing, Roots
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder

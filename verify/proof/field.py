@@ -7,7 +7,7 @@ other, so that an identity which holds of them holds of the real numbers that th
 exp      exponents that are combinations of earlier ones with small rational coefficients give products of powers of their exponentials:
          each is the 60th power of a free element, which has all roots of orders that divide 60
 log      a free element, or the combination that the rules for products, quotients, squares and exponentials give
-x^(u/v)  roots of odd order are unique in the field, since the prime is chosen so; a square root is either one: see `verify.proof.roots`
+x^(u/v)  roots of odd order are unique in the field, since the prime is chosen so; a square root is either one: see `square_roots`
 sin, cos by half of the angle, so that their squares add up to 1; angles that are combinations with whole coefficients are added
 erf, …   free, with their symmetries
 bits     a comparison is 0 or 1: see `Branches`
@@ -31,7 +31,7 @@ from typing import Any
 
 from flint import fmpz, fmpz_mod_ctx
 
-from verify.proof.roots import Roots
+from verify.proof.square_roots import Roots
 from verify.tape.arithmetic import Arithmetic
 from verify.tape.primitives import Primitive
 

@@ -151,7 +151,7 @@ class Report:
 
 
 def _described(spec: LossSpec) -> dict[str, Any]:
-    from verify.oracle.steepness import slopes_in_words
+    from verify.oracle.lipschitz import slopes_in_words
     from verify.spec.mathml import described  # with sympy's printers
 
     return described(spec) | {"slopes": slopes_in_words(spec)}

@@ -9,7 +9,7 @@ import numpy as np
 from verify.cases import Case, has_kinks
 from verify.cases.kinks import tie
 from verify.laws import Subject
-from verify.survey.digits import short
+from verify.survey.rounding import short
 
 POINTS = 12
 

@@ -9,7 +9,7 @@ import numpy as np
 from verify.difference import Floats
 from verify.laws.line import Line
 from verify.oracle import KinkOnSegment, exact, precise
-from verify.survey.digits import short, shorts
+from verify.survey.rounding import short, shorts
 
 REACH = 6.0
 """How far the pictures go from x, in unit steps: a few margins, so that kinks are crossed."""

@@ -10,7 +10,7 @@ from verify.difference import centred, forward, moved
 from verify.laws.descent import is_certain
 from verify.laws.line import Line
 from verify.oracle import KinkOnSegment
-from verify.survey.digits import short, shorts
+from verify.survey.rounding import short, shorts
 
 EXPONENTS = {"float64": range(52), "float32": range(23)}
 """Steps h = 2^-k down to where x + hd can no longer be told from x."""

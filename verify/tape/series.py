@@ -17,8 +17,8 @@ from verify.tape import enclose, vectors
 from verify.tape.balls import Ball, constant, precision
 from verify.tape.enclose import Objects, Run, column, reached
 from verify.tape.primitives import given
+from verify.tape.root_isolation import first_zero, least
 from verify.tape.tape import Tape
-from verify.tape.zeros import first_zero, least
 
 BESIDE = 2.0**-64
 """Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""

@@ -336,7 +336,7 @@ class Traced(Recorded):
 
     def _whole(self, name: str) -> Any:
         """The whole numbers that they are rounded to, plain."""
-        from verify.traced.steps import whole
+        from verify.traced.rounding_functions import whole
 
         return whole(self, name)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from verify.traced.array import Recorded
-from verify.traced.swapped import FOLLOWED, LEAVES, LIBRARY, Data, places_of, uncompiled
+from verify.traced.patching import FOLLOWED, LEAVES, LIBRARY, Data, places_of, uncompiled
 
 MOST = 100_000
 """Objects that are looked through."""

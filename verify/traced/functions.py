@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers
-from verify.traced import arrangements, decompositions, factors, infinite, lookup, sorting, steps, windows
+from verify.traced import composites, decompositions, factors, infinite, lookup, rounding_functions, sorting, windows
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted, recorder_of, stacked
 from verify.traced.products import einsum, matmul
 from verify.traced.recorder import Recorder
@@ -542,7 +542,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "argsort": sorting.argsort, "argpartition": sorting.argpartition, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x,
     "conjugate": lambda x: x,
     "any": lambda x, **k: (x != 0).any(**k), "all": lambda x, **k: (x != 0).all(**k), "nonzero": lambda x: (x != 0).nonzero(),
-    "searchsorted": lookup.searchsorted, "round": steps.rounded,
+    "searchsorted": lookup.searchsorted, "round": rounding_functions.rounded,
 }  # fmt: skip
 """Methods of arrays, beside those that move entries."""
 
@@ -585,11 +585,11 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.linalg.inv: of_stacks(_solve("inv")),
     np.linalg.eigh: decompositions.eigh, np.linalg.eigvalsh: decompositions.eigvalsh, np.linalg.svd: decompositions.svd,
     np.linalg.svdvals: decompositions.svdvals, np.linalg.qr: decompositions.qr, np.linalg.lstsq: decompositions.lstsq,
-    np.linalg.pinv: decompositions.pinv, np.linalg.matrix_power: decompositions.matrix_power, np.kron: arrangements.kron,
-    np.cross: arrangements.cross, np.meshgrid: arrangements.meshgrid, np.cov: arrangements.cov, np.corrcoef: arrangements.corrcoef,
-    np.polyval: arrangements.polyval, np.vander: arrangements.vander, np.insert: arrangements.insert, np.gradient: arrangements.gradient,
-    np.ediff1d: arrangements.ediff1d, np.block: arrangements.block, np.extract: arrangements.extract,
-    np.fix: steps.stepped("trunc"), np.nanvar: _nan_var, np.nanstd: lambda *a, **k: np.sqrt(_nan_var(*a, **k)),
+    np.linalg.pinv: decompositions.pinv, np.linalg.matrix_power: decompositions.matrix_power, np.kron: composites.kron,
+    np.cross: composites.cross, np.meshgrid: composites.meshgrid, np.cov: composites.cov, np.corrcoef: composites.corrcoef,
+    np.polyval: composites.polyval, np.vander: composites.vander, np.insert: composites.insert, np.gradient: composites.gradient,
+    np.ediff1d: composites.ediff1d, np.block: composites.block, np.extract: composites.extract,
+    np.fix: rounding_functions.stepped("trunc"), np.nanvar: _nan_var, np.nanstd: lambda *a, **k: np.sqrt(_nan_var(*a, **k)),
     np.triu_indices_from: lambda x, k=0: np.triu_indices(x.shape[-2], k, x.shape[-1]),
     np.tril_indices_from: lambda x, k=0: np.tril_indices(x.shape[-2], k, x.shape[-1]),
     np.diag_indices_from: lambda x: np.diag_indices(x.shape[0], x.ndim), np.place: _put_mask, np.putmask: _put_mask,

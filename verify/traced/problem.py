@@ -22,9 +22,9 @@ from verify.tape.balls import precision
 from verify.tape.tape import SourceLine, Tape
 from verify.traced import approximate
 from verify.traced.approximate import Approximate, ApproximateGradient
+from verify.traced.float32_constants import explained, has_digits
 from verify.traced.gap import Written, apart, arithmetic, slopes, strayed, tape_of, written
-from verify.traced.moved import explained, has_digits
-from verify.traced.origin import Origin, origin
+from verify.traced.instability import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import BITS, NotTraced
 

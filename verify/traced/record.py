@@ -25,8 +25,8 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
+from verify.traced.patching import swapped
 from verify.traced.recorder import FRONT_ENDS, GUARD, NotTraced, Recorder, WritesBuffer
-from verify.traced.swapped import swapped
 
 MOST_LINES = 100
 """Lines of code that a report shows."""

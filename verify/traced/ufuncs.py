@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers, of_one_shape
-from verify.traced import infinite, steps
+from verify.traced import infinite, rounding_functions
 from verify.traced.array import Recorded, Traced, Truths, cast, lifted
 from verify.traced.recorder import Recorder
 
@@ -183,8 +183,8 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
         found = _power(recorder, ufunc, inputs)
     elif name in NUMBERS:
         found = _numbers(recorder, ufunc, NUMBERS[name], inputs)
-    elif name in steps.OF_UFUNCS:
-        found = steps.OF_UFUNCS[name](*inputs)
+    elif name in rounding_functions.OF_UFUNCS:
+        found = rounding_functions.OF_UFUNCS[name](*inputs)
     else:
         recorder.fail(f"it calls np.{name}")
     if options.get("dtype") is not None:

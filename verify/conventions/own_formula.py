@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Candidate, Misbehaviour, half
+from verify.candidates import Answer, Candidate, Misbehaviour, half_precision
 from verify.candidates.answer import guarded_call, number
 from verify.candidates.arguments import Arguments, is_symmetric, loss_and_gradient, loss_of
 from verify.candidates.call import Call
@@ -22,7 +22,7 @@ from verify.evidence import Evidence
 from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
 from verify.problem import Input, Instance, Problem, small
-from verify.problem.around import on_the_way
+from verify.problem.sampling import on_the_way
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.traced import Code, NotTraced, Record, code_problem, recorded, uncompiled
@@ -169,9 +169,9 @@ def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, w
 
 def _half(f: Callable[..., Any], own: Arguments, given: Mapping[str, Any]) -> str | None:
     """The format of half precision in which a candidate answers, if it does."""
-    with half.noting() as formats, suppress(Misbehaviour):
+    with half_precision.noting() as formats, suppress(Misbehaviour):
         value_of(f, own, given)
-    return half.coarsest(formats)
+    return half_precision.coarsest(formats)
 
 
 HALF = "it answers in {0}, and is judged by what rounding to that may do"

@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.auditing.audit import Audit
 from verify.auditing.audit import audit as audited
-from verify.auditing.point import batches, large
+from verify.auditing.problems import batches, large
 from verify.candidates import Linear, Misbehaviour, extras, resolve
 from verify.cases import Case
 from verify.conventions import Pins, find_out

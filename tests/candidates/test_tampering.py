@@ -9,7 +9,7 @@ import pytest
 
 from verify import evidence, laws, rounding
 from verify.api import check
-from verify.candidates import suite
+from verify.candidates import tampering
 from verify.evidence import Evidence, Measurement, Verdict, judge
 
 WITHOUT = {
@@ -31,7 +31,7 @@ WITHOUT = {
 def test_what_is_replaced_is_put_back_and_told(what):
     owner, name, new, told = WITHOUT[what]
     new = object.__getattribute__ if new is None else new
-    before, old = suite.Suite(), vars(owner).get(name)
+    before, old = tampering.Suite(), vars(owner).get(name)
     setattr(owner, name, new)
     assert before.restore() == told
     assert vars(owner).get(name) is old
@@ -39,7 +39,7 @@ def test_what_is_replaced_is_put_back_and_told(what):
 
 
 def test_what_a_table_holds_is_watched_too():
-    before, law = suite.Suite(), laws.LAWS["gradient"]
+    before, law = tampering.Suite(), laws.LAWS["gradient"]
     measure = law.measure
     object.__setattr__(law, "measure", None)
     laws.LAWS["value"], value = law, laws.LAWS["value"]
@@ -48,7 +48,7 @@ def test_what_a_table_holds_is_watched_too():
 
 
 def test_another_code_in_the_same_function_is_seen():
-    before, code = suite.Suite(), judge.__code__
+    before, code = tampering.Suite(), judge.__code__
     judge.__code__ = (lambda measurements: Verdict.HOLDS).__code__
     assert before.restore() == "changes what verify.evidence.judge does"
     assert judge.__code__ is code
@@ -61,7 +61,7 @@ def test_what_compares_as_equal_to_all_is_seen():
         def __eq__(self, other: object) -> bool:
             return True
 
-    before, old = suite.Suite(), evidence.judge
+    before, old = tampering.Suite(), evidence.judge
     evidence.judge = Equal()
     assert before.restore() == "replaces verify.evidence.judge for the whole process"
     assert evidence.judge is old
@@ -71,7 +71,7 @@ def test_what_the_suite_does_itself_is_no_change(monkeypatch):
     """It judges, and loads a module that it had not needed."""
     monkeypatch.delitem(sys.modules, "verify.descent.names", raising=False)
     monkeypatch.delattr("verify.descent.names", raising=False)
-    before = suite.Suite()
+    before = tampering.Suite()
     report = check(lambda W, X, y, reg: (W.sum(), W), loss="softmax_cross_entropy", laws=("value", "gradient", "purity"), profile="quick")
     importlib.import_module("verify.descent.names")
     assert report.verdict is Verdict.BROKEN
@@ -79,18 +79,18 @@ def test_what_the_suite_does_itself_is_no_change(monkeypatch):
 
 
 def test_where_nothing_changes_the_suite_is_looked_at_once():
-    first = suite.suite()
-    assert suite.suite() is first
+    first = tampering.suite()
+    assert tampering.suite() is first
     name = "a name that is new"
     setattr(evidence, name, judge)
     try:
-        assert suite.suite() is not first
+        assert tampering.suite() is not first
     finally:
         delattr(evidence, name)
 
 
 def test_what_was_kept_for_later_is_looked_at_once_and_what_is_replaced_then_is_put_back():
-    before, old = suite.Suite(), evidence.judge
+    before, old = tampering.Suite(), evidence.judge
     evidence._kept_for_later = 1
     try:
         assert not before._is_as_before()
@@ -105,14 +105,14 @@ def test_what_was_kept_for_later_is_looked_at_once_and_what_is_replaced_then_is_
 
 
 def test_to_keep_the_suite_is_no_change_of_it(monkeypatch):
-    monkeypatch.setattr(suite, "_kept", [])
-    suite.keep()
-    assert suite.suite()._is_as_before()
+    monkeypatch.setattr(tampering, "_kept", [])
+    tampering.keep()
+    assert tampering.suite()._is_as_before()
 
 
 def test_between_two_laws_the_suite_is_looked_at_once(monkeypatch):
-    first, old = suite.suite(), evidence.judge
+    first, old = tampering.suite(), evidence.judge
     monkeypatch.setattr(evidence, "judge", lambda _: Verdict.HOLDS)
-    assert suite.suite(looked=True) is first
+    assert tampering.suite(looked=True) is first
     assert first.restore() == "replaces verify.evidence.judge for the whole process"
     assert evidence.judge is old
