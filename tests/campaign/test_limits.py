@@ -123,6 +123,17 @@ def ended(signals, at):
 killed = ended([signal.SIGKILL], [25])
 told_to_end = ended([signal.SIGTERM], [25])
 killed_twice = ended([signal.SIGKILL] * 2, [25, 28])
+def exits(times):
+    '''Its process ends as one does that a candidate has spoilt before.'''
+    def f(*arguments):
+        done = len(ends.read_text()) if ends.exists() else 0
+        if done < times:
+            ends.write_text("x" * (done + 1))
+            os._exit(254)
+        return right(*arguments)
+    return f
+
+exits_once, exits_always = exits(1), exits(9)
 killed_each_time = ended([signal.SIGKILL] * 9, [20, 22, 24, 26, 28, 30, 32, 34, 36])
 """
 
@@ -138,6 +149,14 @@ def of_a_file(tmp_path, name: str):
 def test_a_worker_that_somebody_ended_is_asked_again(tmp_path, name, times):
     result, ends = of_a_file(tmp_path, name)
     assert (result.verdict, ends) == (Verdict.HOLDS, times)
+
+
+@pytest.mark.parametrize(("name", "verdict", "times"), [("exits_once", Verdict.HOLDS, 1), ("exits_always", Verdict.BROKEN, 2)])
+def test_the_end_of_a_worker_that_takes_no_other_task_is_no_fault_at_the_case_before(tmp_path, name, verdict, times):
+    """What the last task came to may not have been read when it ends."""
+    result, ends = of_a_file(tmp_path, name)
+    assert result.verdict is verdict
+    assert ends >= times  # of one that is broken smaller cases are asked, too
 
 
 def test_one_that_is_ended_at_another_case_each_time_is_given_up_and_nobody_blamed(tmp_path):

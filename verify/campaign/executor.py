@@ -428,7 +428,8 @@ class _CandidateRun:
                     return None
                 if error.exitcode in BY_A_LIMIT and (limit := processor_limit()) < math.inf and i not in self.smaller:
                     return self._ended(future, i, note, ended_by_limit(task, note, limit), _exit_status(error.exitcode))
-                if error.exitcode in BY_ANYBODY and i not in self.smaller:
+                # A worker that is unfit for the next task may end before the pool has read what the last one came to.
+                if error.exitcode in (*BY_ANYBODY, UNFIT) and i not in self.smaller:
                     return self._ended(future, i, note, _lost(task, note, error.exitcode), _exit_status(error.exitcode))
                 return _lost(task, note, error.exitcode)
             except BrokenProcessPool as error:  # the server has ended, and with it a worker that had nothing to do
