@@ -133,6 +133,35 @@ def test_a_number_is_no_gradient_for_another_number_by_its_shape_alone():
     assert check(regression, at=at, laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
 
 
+def margins(W, X, delta, active=np.greater, inside=float):
+    """A hinge and its gradients for W and delta: X, between them, is data."""
+    m = np.asarray(delta - X @ W, inside)
+    a = active(m, 0).astype(inside)
+    return float(np.maximum(m, 0).sum()), (-X.T @ a, float(a.sum()))
+
+
+AT_TIES = (np.zeros(3), np.random.default_rng(0).normal(size=(5, 3)), 0.0)
+ROWS = np.random.default_rng(0).normal(size=(6, 3))
+OFF_TIES = (ROWS[0], ROWS[1:], 1.3)
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (margins, AT_TIES),
+        (partial(margins, active=np.greater_equal), AT_TIES),
+        (partial(margins, inside=np.float32), OFF_TIES),
+        (partial(margins, inside=np.float32), tuple(np.float32(a) for a in OFF_TIES)),
+    ],
+    ids=["a tie, 0", "a tie, 1", "single precision inside", "single precision"],
+)
+def test_a_right_gradient_for_a_number_is_taken_for_that(f, at):
+    report = check(f, at=at, laws=("gradient",), profile="quick")
+    (told,) = report.conventions.values()
+    assert told["wrt"] == ["W", "delta"]
+    assert report.verdict is not Verdict.BROKEN
+
+
 def test_what_a_gradient_is_for_may_be_said():
     f, at, _ = WRT["either of two"]
     assert check(f, at=at, wrt="w", laws=("gradient",), profile="quick").verdict is Verdict.HOLDS

@@ -226,19 +226,22 @@ def check_numbers(f: Callable[..., Any], own: Arguments, returned: Any) -> None:
         values = own.at("float64")
         x = float(values[name])
         h = STEP * max(abs(x), 1.0)
-        ahead, behind = (value_of(f, own, {**values, name: np.float64(x + t)}) for t in (h, -h))
-        slope = (ahead - behind) / (2 * h)
-        if abs(slope - g) > NEARLY * (abs(slope) + abs(g)) + ROUNDED * (abs(ahead) + abs(behind)) / h:
-            told = f"a gradient that is a number: {g:.6g}, where {name} has {slope:.6g}, and for {due} an array is due"
+        behind, here, ahead = (value_of(f, own, {**values, name: np.float64(x + t)}) for t in (-h, 0.0, h))
+        left, right = (here - behind) / h, (ahead - here) / h
+        slack = abs(right - left) + NEARLY * abs(g) + ROUNDED * (abs(ahead) + abs(here) + abs(behind)) / h
+        if not min(left, right) - slack <= g <= max(left, right) + slack and np.isfinite(slack):
+            told = f"a gradient that is a number: {g:.6g}, where {name} has {(left + right) / 2:.6g}, and for {due} an array is due"
             raise UsageError(f"it returns {told}. Say what it returns gradients for by --wrt (wrt=(…,)), in that order.")
 
 
-STEP = 2.0**-17
-"""Relative step at which it is looked whether a number is a slope at all: about ∛u, where differences are most accurate."""
+STEP = 2.0**-10
+"""Relative step at which it is looked whether a number is a slope at all: between what both sides have, and as much again on either side,
+since slopes that differ tell of a kink, where any between is right, or of curvature.
+"""
 NEARLY = 2.0**-10
 """Part of a slope that such a difference may be off by."""
-ROUNDED = 2.0**-44
-"""Part of a loss that its rounding is at most: some hundred operations, one after another."""
+ROUNDED = 2.0**-18
+"""Part of a loss that its rounding is at most: some sixty roundings to single precision, in which code may compute whatever it is given."""
 
 
 def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
