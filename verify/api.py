@@ -326,8 +326,7 @@ def judge_all(
     With `partial` a KeyboardInterrupt, or an error of the system's or ours, leaves the report of what is known by then, which says so.
 
     `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them, `on_end` that no more are
-    judged. A request that cannot be
-    judged, for its spec say, is told in the report; raises UsageError where that is true of all.
+    judged. A request that cannot be judged, for its spec say, is told in the report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     began = time.perf_counter()

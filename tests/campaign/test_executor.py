@@ -168,24 +168,3 @@ def test_the_server_hears_of_no_signal_to_the_group_from_its_beginning_on():
     assert signal.SIGINT in _signals(server_process, "SigIgn")
     assert not _signals(server_process, "SigBlk") & {*leftovers.LATE}
     assert signal.SIGTERM not in _signals(server_process, "SigIgn")
-
-
-SPOILT = """
-import resource, sys
-from pathlib import Path
-from verify.campaign import executor, judging
-from verify.campaign.task import Request
-
-(task,) = Request(candidate="mine.py:f", loss="multiclass_hinge", laws=("value",)).tasks()
-resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-executor.recorded(task, Path(sys.argv[1]), Path(sys.argv[2]))
-"""
-
-
-def test_what_another_process_noted_is_not_taken_for_that_of_one_that_takes_no_task(tmp_path):
-    """With it, the end of a process that was spoilt before would be the candidate's at the case that the other one was at."""
-    record = tmp_path / "0.record"
-    record.write_text("of a process before", encoding="utf-8")
-    ended = subprocess.run([sys.executable, "-c", SPOILT, record, tmp_path / "0.output"], cwd=tmp_path, check=False)
-    assert ended.returncode == executor.UNFIT
-    assert not record.exists()

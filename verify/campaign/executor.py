@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol, TypeGuard, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -119,6 +119,13 @@ HUNG = 0.5
 
 class NotStarted(Exception):
     """No process could be started, and why."""
+
+
+def not_started_future(why: NotStarted) -> Future[Any]:
+    """What is scheduled where no process can be started."""
+    failed: Future[Any] = Future()
+    failed.set_exception(why)
+    return failed
 
 
 def raised(_: Task, error: UsageError) -> None:
@@ -297,9 +304,7 @@ class _CandidateRun:
                 return self.pool.schedule(recorded, args=arguments)
             except (BrokenProcessPool, OSError, RuntimeError, MemoryError) as error:  # the system has no files or threads to give, say
                 why = NotStarted(str(error.__cause__ or error))
-        failed: Future[Outcome | Inapplicable] = Future()
-        failed.set_exception(why)
-        return failed
+        return not_started_future(why)
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
@@ -542,7 +547,6 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     os.umask(0o077)  # whatever a candidate has made of it, others read the notes
     go_home(task.request.folder)
     if process_globals.no_files() is not None:
-        clear(notes)  # of a process that had begun with the task before: with them it would seem that this one had
         os._exit(UNFIT)
     record = _record(notes)
     before_each_call(record.calls)

@@ -35,7 +35,7 @@ than that may lie about in what was given back, of which nobody else can make us
 
 def check_room() -> None:
     """Raises MemoryError where this process gets no more memory."""
-    bytearray(ROOM)
+    bytes(ROOM)  # asked for, and never touched: as a bytearray it would be written, in some 20 ms
 
 
 def limit(allowed: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import output
-from verify.campaign.executor import DEFAULT_TIMEOUT, NotStarted
+from verify.campaign.executor import DEFAULT_TIMEOUT, NotStarted, not_started_future
 from verify.campaign.ledger import Ledger
 from verify.campaign.reuse import keep, look_up
 from verify.campaign.reuse import pictures as asking_for_pictures
@@ -54,9 +54,7 @@ def _future(pool: ProcessPool, job: tuple[Request, str], limit: float) -> Future
     try:
         return pool.schedule(_shown, args=[*job], timeout=limit)
     except (OSError, RuntimeError, MemoryError) as error:  # the system has no files, processes, threads or memory to give
-        failed: Future[Any] = Future()
-        failed.set_exception(NotStarted(str(error)))  # a new one, that keeps no frames with open files
-        return failed
+        return not_started_future(NotStarted(str(error)))  # a new one, that keeps no frames with open files
 
 
 def _shown(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]:

@@ -52,7 +52,7 @@ class _Loaded:
         """
         if event not in EVENTS:
             return
-        with suppress(Exception):  # which would be that of the code that it on_event of
+        with suppress(Exception):  # which would be raised in the code whose event it is
             if event == "open":
                 if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
                     self.opened.add(os.path.abspath(arguments[0]))

@@ -333,9 +333,8 @@ def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tup
     if f.saved is not None:
         likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)
     elif taken is not None and len(own) > 1:
-        likely = (
-            (SAVED, SAVED_FIRST) if taken[2] - (len(taken[0]) - len(mine)) == 2 else (FIRST, LAST)
-        )  # the upstream gradient and one thing
+        one_thing = taken[2] - (len(taken[0]) - len(mine)) == 2  # beside the upstream gradient
+        likely = (SAVED, SAVED_FIRST) if one_thing else (FIRST, LAST)
     elif any(name in CACHES for name in mine):
         likely = (SAVED, SAVED_FIRST)
     if mine and (mine[0] in UPSTREAMS) != (mine[-1] in UPSTREAMS):

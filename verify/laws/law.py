@@ -189,8 +189,10 @@ class Subject:
         """Whether code that is its own formula was asked away from its example when it raised, where its domain may end: the case is, or a
         step from it is, since at the case itself it answers.
         """
-        if self.oracle.code is None or self.oracle.is_elsewhere(case.values):
-            return self.oracle.is_elsewhere(case.values)
+        if self.oracle.is_elsewhere(case.values):
+            return True
+        if self.oracle.code is None:
+            return False
         try:
             self.ask(case)
         except Misbehaviour:

@@ -352,9 +352,10 @@ def _remembers(pair: Pair, x: Floats, before: Floats) -> list[str]:
             if error.code != "crashed" or np.isfinite(pair.sampled(there)):
                 raise
             continue
-        if np.isnan(pair.sampled(there)) and not np.isnan(other):
+        fresh = pair.sampled(there)
+        if np.isnan(fresh) and not np.isnan(other):
             continue
-        fresh, fresh_g = pair.value(there), pair.gradient(there)
+        fresh_g = pair.gradient(there)
         if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
             raise Misbehaviour("nondeterministic", REMEMBERS)
         return []

@@ -141,7 +141,8 @@ class RecordedPair(Derived):
         """
         if self.name in OF_SIGNS and result.verdict is Verdict.HOLDS and not self.alone:
             given = self.at.case(self.at.x, family=GIVEN, seed=self.seed)
-            result = replace(result, limitations=(*result.limitations, *for_other_signs(self.subject.oracle.code, given)))
+            told = self.subject.once("signs that the example lacks", lambda: [*for_other_signs(self.subject.oracle.code, given)])
+            result = replace(result, limitations=(*result.limitations, *told))
         if self.name == "formula":
             return result
         result = self._with_balls(result)

@@ -126,15 +126,20 @@ def slopes(record: Record, inputs: Sequence[arb], other: Blurred | None = None) 
         open_ = {k: run.possible[k] for k in run.open if k in met}
         if prod(map(len, open_.values())) > MOST_VERTICES:
             return None
-        first: list[arb] | None = None
-        for sides in product(*open_.values()):
-            found = adjoints(run, run.possible | {k: [p] for k, p in zip(open_, sides, strict=True)}, output)
-            slopes_there = [found.at(int(r)) for r in tape.variables]
-            first = first or slopes_there
-            size = max((s.abs_upper() for s in first), default=arb(0))
-            if not all((a - b).abs_upper() <= NARROW * size for a, b in zip(first, slopes_there, strict=True) if a is not b):
+        first, *rest = product(*open_.values())
+        found = _of_pieces(run, output, dict(zip(open_, first, strict=True)))
+        size = max((s.abs_upper() for s in found), default=arb(0)) if rest else arb(0)
+        for sides in rest:
+            others = _of_pieces(run, output, dict(zip(open_, sides, strict=True)))
+            if not all((a - b).abs_upper() <= NARROW * size for a, b in zip(found, others, strict=True)):  # nothing is known of NaN
                 return None
-        return first
+        return found
+
+
+def _of_pieces(run: enclose.Run, output: int, pieces: Mapping[int, int]) -> list[arb]:
+    """The gradient of an output where these pieces of open switches are the chosen ones."""
+    found = adjoints(run, run.possible | {k: [p] for k, p in pieces.items()}, output)
+    return [found.at(int(r)) for r in run.tape.variables]
 
 
 def apart(record: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[arb], moved: Mapping[Number, float]) -> Floats | None:
