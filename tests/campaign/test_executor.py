@@ -168,3 +168,26 @@ def test_the_server_hears_of_no_signal_to_the_group_from_its_beginning_on():
     assert signal.SIGINT in _signals(server_process, "SigIgn")
     assert not _signals(server_process, "SigBlk") & {*leftovers.LATE}
     assert signal.SIGTERM not in _signals(server_process, "SigIgn")
+
+
+WITHOUT_ROOM = """
+import resource
+from pathlib import Path
+from verify.campaign.workers import workers
+
+pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+most = pages * resource.getpagesize() + (32 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    with workers(1):
+        print("it began")
+except MemoryError:
+    print("no memory")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
+def test_no_pool_begins_without_memory_for_its_threads():
+    """Python waits for ever for a thread that has none."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_ROOM], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert done.stdout == "no memory\n", done.stderr

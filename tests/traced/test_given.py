@@ -171,6 +171,8 @@ def test_a_branch_by_a_sign_that_the_example_lacks_is_told(f, law):
     at = np.array([0.5, 1.25, 2.0])
     told = limitations(f, at, law)
     assert "x is positive in the example, and in all cases: where it is negative, the code goes another way" in told
+    told = limitations(leaky(0.01), -at, law)
+    assert "x is negative in the example, and in all cases: where it is positive, the code goes another way" in told
     assert "positive" not in limitations(leaky(0.01), at * (1, -1, 1), law)
 
 

@@ -14,6 +14,7 @@ from traced import norms
 from traced.course import COURSE, svm_by_loops
 
 from verify import Candidate, UsageError, Verdict, check
+from verify.traced.float32_constants import explained
 
 ROWS, LABELS = np.arange(5), np.array([0, 2, 1, 1, 0])
 DATA = np.random.default_rng(0).normal(size=(5, 4))
@@ -185,6 +186,25 @@ def test_constants_are_held_to_the_digits_of_the_dtype(pair, verdict):
     assert any("differ by less than float32 rounds them" in told for told in result.limitations) == (verdict is Verdict.HOLDS)
     (double,) = check(pair, at=x.astype(float), laws=("formula",), profile="quick").results
     assert double.verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("gaps", "slopes", "verdict"),
+    [
+        ([1e-8, -2e-8, 3e-8], [1.0, -2.0, 3.0], True),
+        ([1e-8, -2e-8, 3.1e-8], [1.0, -2.0, 3.0], False),  # one entry is off by more than moves that suit the others
+        ([3e-7, -6e-7, 9e-7], [1.0, -2.0, 3.0], False),  # farther than single precision rounds
+        ([1e-1, -2e-1, 3e-1], [1e8, -2e8, 3e8], False),  # of the size of the gradient itself
+    ],
+    ids=["all entries", "all but one", "too far", "too large"],
+)
+def test_a_gap_is_rounding_where_small_moves_of_constants_explain_all_of_it(gaps, slopes, verdict):
+    def apart(moved):
+        return np.array(gaps) + np.array(slopes) * sum(moved.values())
+
+    assert explained(apart, [0.7978845608], 2.0**-24, size=1.0) is verdict
+    assert not explained(apart, [], 2.0**-24, size=1.0)
+    assert not explained(lambda moved: None if moved else apart(moved), [0.7978845608], 2.0**-24, size=1.0)
 
 
 def test_where_the_record_decides_nothing_at_the_given_point_differences_do():

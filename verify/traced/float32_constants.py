@@ -36,10 +36,10 @@ def explained(apart: Callable[[Mapping[Number, float]], Floats | None], constant
     gaps = apart({})
     if gaps is None or not 0 < len(constants) <= MOST or np.max(np.abs(gaps)) > FAR * size:
         return False
-    columns = [apart({c: unit}) for c in constants]
-    slopes = np.stack([(moved - gaps) / unit for moved in columns if moved is not None], axis=1)
-    if slopes.shape[1] < len(constants):
+    columns = [(moved - gaps) / unit for c in constants if (moved := apart({c: unit})) is not None]
+    if len(columns) < len(constants):
         return False
+    slopes = np.stack(columns, axis=1)
     moves = -np.linalg.lstsq(slopes, gaps, rcond=None)[0]
     if np.max(np.abs(moves)) > ROUNDINGS * unit:
         return False
