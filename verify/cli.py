@@ -42,6 +42,10 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 """The same where it has no files, memory or processes to give."""
 
+OUR_OWN = (
+    "no candidates are listed in a pyproject.toml here, under [[tool.verify.candidates]]: the built-in core is judged. "
+    "One file or function is judged by verify check."
+)
 SPARE = 4
 """Files that a report needs at once: its own, and those of modules that are loaded to write it."""
 
@@ -362,6 +366,8 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
+    if core and not quiet:
+        click.echo(OUR_OWN, err=True)
     from verify.campaign.ledger import NAME, Ledger
     from verify.campaign.pictures import measured
 
@@ -571,7 +577,7 @@ def _judge(
     with outcomes(names, quiet=quiet or in_process) as (on_start, on_outcome), redirect_stdout(sys.stderr):
 
         def on_done(o: Outcome | Inapplicable) -> None:
-            came_to = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
+            came_to = o.result.verdict.value if isinstance(o, Outcome) else None
             problems, strain = (o.result.cases, o.result.strain) if isinstance(o, Outcome) and not o.reused else (0, 0.0)
             on_outcome(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to, problems, strain)
 

@@ -276,6 +276,25 @@ def test_what_is_called_otherwise_is_refused_and_not_accused(case):
         check(f, loss="squared_error", profile="quick")
 
 
+def alone(x):
+    return x @ x
+
+
+ONE_THING = {
+    "a loss of one array alone": (alone, np.ones(3), "alone.x. returns a loss alone.*beside a reference: --reference TARGET"),
+    "a loss of several inputs alone": (lambda w, x: float(w @ x), (np.ones(3), np.ones(3)), r"returns a loss alone"),
+    "an array alone": (lambda x: np.maximum(0, x), np.ones(3), r"returns one array alone.*\(forward=…, backward=…\)"),
+}
+
+
+@pytest.mark.parametrize("formula", [None, "differences"])
+@pytest.mark.parametrize("case", ONE_THING)
+def test_what_returns_one_thing_is_refused_without_a_spec_too(case, formula):
+    f, at, message = ONE_THING[case]
+    with pytest.raises(UsageError, match=message):
+        check(f, at=at, formula=formula, profile="quick")
+
+
 def off(scores, y):
     return 1.0001 * loss_alone(scores, y)
 

@@ -193,6 +193,9 @@ WRONG_USE = {
     "no loss": ("check mine.py:right", "give --loss, the name of a spec"),
     "unknown option": (f"check mine.py:right {SOFTMAX} --lawn value", "--lawn"),
     "unknown loss": ("check mine.py:right --loss softmax", "Did you mean 'softmax_cross_entropy'"),
+    "a class of torch": ("check mine.py:right --loss CrossEntropyLoss", "or 'binary_cross_entropy' or"),
+    "a name with a word more": ("check mine.py:right --loss huber_loss", "Did you mean 'huber' or"),
+    "nothing like any": ("check mine.py:right --loss xyzzy", "unknown loss 'xyzzy'. `verify list specs` shows all"),
     "no loss at all": ("check mine.py:right --loss none", "--loss none"),
     "unknown law": (f"check mine.py:right {SOFTMAX} --law gradien", "Did you mean 'gradient'"),
     "unknown dtype": (f"check mine.py:right {SOFTMAX} --dtype float64,float31", "Did you mean 'float32'"),
@@ -310,6 +313,11 @@ def test_a_wrong_configuration_ends_with_2(verify, tmp_path, words):
     configure(tmp_path, "[tool.verify]\nprofil = 'ci'")
     done = verify(words, code=2, leaves=["out"] if words.startswith("run") else [])
     assert done.stderr.startswith("Error: unknown key in [tool.verify] 'profil'. Did you mean 'profile'?")
+
+
+def test_a_folder_without_candidates_is_told_what_is_judged(verify):
+    done = verify("run --law bad-input --profile quick --output out", code=0, leaves=["out"])
+    assert "no candidates are listed in a pyproject.toml here, under [[tool.verify.candidates]]: the built-in core is judged" in done.stderr
 
 
 def test_no_candidate_ends_with_5(verify, tmp_path):

@@ -239,6 +239,7 @@ def test_outside_its_domain_a_loss_may_refuse():
 def test_what_raises_at_the_given_point_is_broken():
     (result,) = check(lambda x: 1 / 0, loss=None, at=[1.0], laws=("gradient",)).results
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "crashed")
+    assert "; this is the example itself: give another one (at)" in result.diagnosis["message"]
 
 
 @pytest.mark.parametrize("where", [0.3, 1e-3, 1e-5, 1e-6, 0.0])

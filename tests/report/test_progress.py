@@ -51,10 +51,11 @@ def test_more_outcomes_than_names_may_be_due(capsys):
 
 
 def test_a_log_has_a_line_for_each_outcome(capsys):
-    with outcomes(["a.py:f", "a.py:f"], quiet=False) as (_, tell):
+    with outcomes(["a.py:f"] * 3, quiet=False) as (_, tell):
         tell("a.py:f", "float64 value", "holds", 29, 0.25)
+        tell("a.py:f", "float64 batches", None, 0, 0.0)  # not asked
         tell("a.py:f", "float64 order", "broken", 2, 1e9)
-    assert capsys.readouterr().err == "[1/2] a.py:f float64 value: holds\n[2/2] a.py:f float64 order: broken\n"
+    assert capsys.readouterr().err == "[1/3] a.py:f float64 value: holds\n[3/3] a.py:f float64 order: broken\n"
 
 
 def test_quiet_tells_nothing(capsys):

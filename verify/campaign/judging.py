@@ -364,6 +364,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     once a process. Raises UsageError where the example does not fit it.
     """
     from verify.conventions.own_formula import check_numbers, gradients_of
+    from verify.conventions.refusals import BY_REFERENCE, no_pair
 
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
@@ -385,23 +386,25 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
         own = arguments_of(f, at)
         own = replace(own, drawn=tuple(slots(own.trees[UPSTREAM])))
     own = own.for_inputs(wrt) if wrt else own.for_all()
-    if not own.alone or task.request.reference is not None or task.request.is_drawn:
-        here = own.at(task.dtype)
-        watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
-        try:
-            returned = gradients_of(f, own, here)
+    here = own.at(task.dtype)
+    watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
+    try:
+        returned = gradients_of(f, own, here)
+        if not own.alone or task.request.reference is not None or task.request.is_drawn:
             own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
             if not wrt:
                 check_numbers(f, own, returned)
-        except Misbehaviour as error:  # one that gives no answer here is judged at this very point
-            if task.request.is_drawn and error.code == "crashed":
-                told = ", ".join(f"{name}: {text}" for name, text in task.request.inputs)
-                raise UsageError(
-                    f"{task.request.name} {error}, for numbers that were drawn for {told}. Say which it takes, as in 'x: n | positive', or "
-                    "give an example of its inputs (at)."
-                ) from None
-            alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
-            own = own.without_gradients() if alone else own
+    except Misbehaviour as error:  # one that gives no answer here is judged at this very point
+        if task.request.is_drawn and error.code == "crashed":
+            told = ", ".join(f"{name}: {text}" for name, text in task.request.inputs)
+            raise UsageError(
+                f"{task.request.name} {error}, for numbers that were drawn for {told}. Say which it takes, as in 'x: n | positive', or "
+                "give an example of its inputs (at)."
+            ) from None
+        if task.request.reference is None:
+            no_pair(f, error, BY_REFERENCE)
+        elif isinstance(error, Incomplete) and error.things == 1 and not error.array:
+            own = own.without_gradients()
     own = replace(own, symmetric=_symmetric_inputs(task, f, own))
     return _kept(_ARGUMENTS, key, (f, own))
 

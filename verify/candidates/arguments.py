@@ -480,7 +480,8 @@ def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
     """A loss and what comes with it, one gradient or several. Raises Misbehaviour where they are not there."""
     if not isinstance(returned, (tuple, list)) or len(returned) < 2:
         message = f"returned {type(returned).__name__}, not a pair (loss, gradient)"
-        raise Incomplete(message, 1) if is_number(returned) else Misbehaviour("shape", message)
+        array = type(returned) is np.ndarray and not is_number(returned)
+        raise Incomplete(message, 1, array=array) if array or is_number(returned) else Misbehaviour("shape", message)
     loss, *rest = returned
     return loss, rest[0] if len(rest) == 1 else tuple(rest)
 

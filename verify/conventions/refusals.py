@@ -48,9 +48,13 @@ def in_order(f: Callable[..., Any]) -> None:
         )
 
 
-def no_pair(f: Callable[..., Any], complaint: object) -> None:
+BY_VALUE = "Where there is none its value alone is judged: --gradient none (gradient='none')"
+BY_REFERENCE = "Where there is none its value alone is judged, beside a reference: --reference TARGET (reference=…)"
+
+
+def no_pair(f: Callable[..., Any], complaint: object, otherwise: str = BY_VALUE) -> None:
     """Raises UsageError where what the candidate returns is complete but is not what is judged: a loss alone, an array alone, or three
-    things.
+    things. `otherwise` says what is judged where there is no gradient.
     """
     if not isinstance(complaint, Incomplete):
         return
@@ -64,8 +68,8 @@ def no_pair(f: Callable[..., Any], complaint: object) -> None:
     nearest = "" if gradient is None else f": there is {gradient} beside it"
     raise UsageError(
         f"{called(f)} returns {what} alone, and what is judged is a gradient. Name both, FILE.py:{mine},{gradient or 'GRADIENT'}{nearest}; "
-        "in Python verify.Candidate(loss=…, grad=…). Or return (loss, gradient). Where there is none its value alone is "
-        "judged: --gradient none (gradient='none')."
+        f"in Python verify.Candidate(loss=…, grad=…){', of a layer (forward=…, backward=…)' if complaint.array else ''}. Or return "
+        f"(loss, gradient). {otherwise}."
     )
 
 

@@ -15,7 +15,7 @@ from verify.cases.case import NAMING
 from verify.diagnosis import Diagnosis, Numbers, of_inputs, of_numbers
 from verify.evidence import Measurement
 from verify.pair.laws import rounding
-from verify.pair.place import grid
+from verify.pair.place import GIVEN, grid
 from verify.pair.subject import Floats, Pair, direction
 from verify.problem.sampling import scales
 from verify.trial import Watch
@@ -31,6 +31,7 @@ POINTS = 3
 NUDGE = 2.0**-18
 """Relative step of the second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
 
+THERE = "; this is the example itself: give another one (at) where that is at fault and not the code"
 NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 
 
@@ -41,7 +42,8 @@ def diagnosed(
     asked about for that; those `avoided` it is not.
     """
     if isinstance(what, Misbehaviour):
-        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
+        hint = THERE if what.code == "crashed" and case.family == GIVEN else ""
+        return Diagnosis(what.code, f"the candidate {what}{hint}", kind="behaviour")
     worst = what.worst
     assert worst is not None
     where = worst.where

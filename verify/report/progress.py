@@ -21,9 +21,9 @@ OnPart = Callable[[float, str], None]
 LINES = 10
 """Lines in a log of a task that is told by its parts."""
 
-OnOutcome = Callable[[str, str, str, int, float], None]
-"""Hears of an outcome: the candidate's name, the dtype and law, what it came to, the problems that were judged for it and their worst
-strain.
+OnOutcome = Callable[[str, str, str | None, int, float], None]
+"""Hears of an outcome: the candidate's name, the dtype and law, what it came to (None of a law that was not asked, which the report
+tells), the problems that were judged for it and their worst strain.
 """
 OnStart = Callable[[int], object]
 """Hears how many outcomes are due."""
@@ -69,8 +69,10 @@ def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, On
     if not screen.is_terminal:
         done, due = count(1), [len(names)]
 
-        def line(name: str, what: str, came_to: str, _: int, __: float) -> None:
-            click.echo(f"[{next(done)}/{due[0]}] {visible(name)} {what}: {visible(came_to)}", err=True)
+        def line(name: str, what: str, came_to: str | None, _: int, __: float) -> None:
+            number = next(done)
+            if came_to is not None:
+                click.echo(f"[{number}/{due[0]}] {visible(name)} {what}: {visible(came_to)}", err=True)
 
         yield partial(due.__setitem__, 0), line
         return
@@ -82,7 +84,7 @@ def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, On
         task = bar.add_task(_judging(underway.name), total=len(names))
         began, problems, worst = now(), [0], [0.0]
 
-        def on_outcome(name: str, _: str, __: str, judged: int, strain: float) -> None:
+        def on_outcome(name: str, _: str, __: str | None, judged: int, strain: float) -> None:
             problems[0], worst[0] = problems[0] + judged, max(worst[0], strain)
             rate = f"{problems[0] / max(now() - began, 1.0):,.0f} problems/s, worst strain {worst[0]:.2g}"
             bar.update(task, advance=1, description=f"{_judging(underway.ended(name))}, {rate}")

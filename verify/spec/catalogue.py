@@ -6,6 +6,7 @@ import pkgutil
 import re
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import verify.specs
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, shown, unknown
 from verify.source import load_file
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
@@ -78,7 +79,7 @@ def _penalty_modules() -> list[Any]:
 def _shipped(name: str) -> LossSpec | FunctionSpec:
     known = names()
     if name not in known:
-        raise _nearest(name) or unknown("loss", name, known)
+        raise UsageError(f"unknown loss {shown(name)}.{_nearest(name)} `verify list specs` shows all {len(known)}.")
     spec: LossSpec | FunctionSpec = import_module(_files()[name]).SPEC
     return spec
 
@@ -88,10 +89,26 @@ def plain(text: str) -> str:
     return re.sub(r"[\s_–-]+", " ", text).casefold()
 
 
-def _nearest(name: str) -> UsageError | None:
-    """The error for another name of a loss."""
-    found = [s.name for s in specs().values() if plain(name) in map(plain, s.aliases)]
-    return UsageError(f"unknown loss {name!r}. Did you mean {' or '.join(map(repr, found))}?") if found else None
+def _nearest(name: str) -> str:
+    """A question that offers the losses that are called nearly so, by their own names or by others."""
+    given = _squeezed(name[:100]).removesuffix("loss")
+    called = [(_squeezed(other), s.name) for s in specs().values() for other in (s.name, *s.aliases)]
+    near = get_close_matches(given, [other for other, _ in called], n=NEAREST, cutoff=LIKE)
+    whole = [other for other, _ in called if len(given) >= SHORTEST and given in other]
+    found = dict.fromkeys(own for wanted in (*near, *whole) for other, own in called if other == wanted)
+    return f" Did you mean {' or '.join(map(repr, [*found][:NEAREST]))}?" if found else ""
+
+
+def _squeezed(name: str) -> str:
+    return plain(name).replace(" ", "")
+
+
+NEAREST = 3
+"""Losses that are offered for a name that there is not."""
+LIKE = 0.75
+"""Part of the letters that two names share, by difflib: enough for slips of the keyboard and for other endings."""
+SHORTEST = 3
+"""Letters of a name that is looked for inside of others."""
 
 
 def name_of_spec(given: LossSpec | FunctionSpec | Penalty) -> str:
