@@ -204,6 +204,24 @@ def test_a_name_does_no_harm(case):
         assert not re.search(r"\[f\]\(|\*\*d\*\*|@you|`c`", line)
 
 
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_what_is_said_of_several_candidates_is_said_once(format_):
+    """Their limitations, and the laws that were not asked of them."""
+    names = [f"{n}.py:f" for n in "abcdef"]
+    (law,) = DOCUMENT["inapplicable"]
+    (result,) = [r for r in DOCUMENT["results"] if r["verdict"] == "holds"]
+    said = {
+        **DOCUMENT,
+        "inapplicable": [{**law, "candidate": n} for n in names] + [{**law, "candidate": "a.py:f", "law": "order", "reason": "alone"}],
+        "results": [{**result, "candidate": n, "limitations": ["takes anything"]} for n in names],
+        "environment": {**DOCUMENT["environment"], "seconds": [0.1] * len(names)},
+    }
+    told = html.unescape(render(said, format_))
+    assert told.count(law["reason"]) == told.count("takes anything") == 1
+    assert told.count("a.py:f, b.py:f, c.py:f and three more") == 2
+    assert re.search(r"a\.py:f(</code>|`)?: (not asked: )?order \(alone\)", told)
+
+
 def test_annotations_stop_at_the_ten_worst():
     document = copy.deepcopy(DOCUMENT)
     broken = document["results"][1]

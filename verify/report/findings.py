@@ -259,19 +259,19 @@ def _laws_in_words(verdict: str, laws: Sequence[str], dtypes: Sequence[str]) -> 
     'silent for the same reason: order and best-step, at float64 and float32'
     """
     at = f", at {' and '.join(dtypes)}" if len(dtypes) > 1 else ""
-    return f"{'silent for the same reason: ' if verdict == 'silent' else 'breaks '}{listed(laws)}{at}"
+    return f"{'silent for the same reason: ' if verdict == 'silent' else 'breaks '}{first_few(laws)}{at}"
 
 
-def listed(laws: Sequence[str]) -> str:
-    """The first laws by name, and how many more; one more has its name, too.
+def first_few(names: Sequence[str]) -> str:
+    """The first of these, and how many more; one more has its name, too.
 
-    >>> listed(["gradient", "order", "descent", "bracket"]), listed(["gradient"])
+    >>> first_few(["gradient", "order", "descent", "bracket"]), first_few(["gradient"])
     ('gradient, order, descent and bracket', 'gradient')
     """
-    rest = len(laws) - NAMED
+    rest = len(names) - NAMED
     if rest > 1:
-        return f"{', '.join(laws[:NAMED])} and {COUNTED[rest] if rest < len(COUNTED) else rest} more"
-    return " and ".join([", ".join(laws[:-1]), laws[-1]] if len(laws) > 1 else laws)
+        return f"{', '.join(names[:NAMED])} and {COUNTED[rest] if rest < len(COUNTED) else rest} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def declared(found: Finding, document: Document) -> list[str]:
@@ -282,7 +282,7 @@ def declared(found: Finding, document: Document) -> list[str]:
         if reason is not None:
             reasons.setdefault(reason, []).append(r["law"])
     every = len(reasons) == 1 and all(accepted(document, r) is not None for r in found.members)
-    where = {reason: "" if every else f" for {listed(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
+    where = {reason: "" if every else f" for {first_few(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
     return [f"declared{laws}: {visible(reason)}" for reason, laws in where.items()]
 
 
@@ -301,7 +301,7 @@ def declarations(document: Document) -> list[str]:
     groups = _by(document["gate"]["accepted"], lambda a: tuple(a[k] for k in ("candidate", "loss", "dtype", "reason")))
     laws = [list(dict.fromkeys(a["law"] for a in g)) for g in groups]
     return [
-        visible(f"{a['candidate']} ({a['loss']}, {a['dtype']}), law{'s' if len(names) > 1 else ''} {listed(names)}: {a['reason']}")
+        visible(f"{a['candidate']} ({a['loss']}, {a['dtype']}), law{'s' if len(names) > 1 else ''} {first_few(names)}: {a['reason']}")
         for (a, *_), names in zip(groups, laws, strict=True)
     ]
 

@@ -20,7 +20,7 @@ from verify import disk_cache
 from verify.campaign.sources import version
 from verify.report.audit import lines
 from verify.report.changes import shown, split
-from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
+from verify.report.findings import Finding, declarations, findings, first_few, folded, judgement, paragraph, silences, summary
 from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
@@ -63,7 +63,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
-    pages.filters |= {"values": values, "listed": listed, "sizes_shown": sizes_shown, "shown": shown}
+    pages.filters |= {"values": values, "listed": listed, "first_few": first_few, "sizes_shown": sizes_shown, "shown": shown}
     pages.tests["small"] = is_small
     rows, found = _matrix(document), findings(document)
     changes, moved = split(document)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from verify.report.audit import lines
-from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
+from verify.report.findings import findings, first_few, folded, judgement, paragraph, silences, summary
 from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, refusals, visible
 
 SIGNS = {"holds": "✅", "broken": "❌", "silent": "⚠️"}
@@ -25,10 +25,12 @@ def render(document: Document) -> str:
         _list(map(escaped, powers(document))),
         _folded("Results", _results(document)),
         _folded("Conventions found out", _list(f"{code(name)}: {escaped(shown)}" for name, shown in conventions(document))),
-        _folded("Limitations", _list(f"{code(name)}: {escaped(shown)}" for name, shown in limitations(document))),
+        _folded("Limitations", _list(f"{code(first_few(names))}: {escaped(shown)}" for names, shown in limitations(document))),
         _folded(
             "Laws that were not asked",
-            _list(f"{code(name)}: {escaped(', '.join(laws))} ({escaped(reason)})" for name, laws, reason in not_asked(document)),
+            _list(
+                f"{code(first_few(names))}: {escaped(', '.join(laws))} ({escaped(reason)})" for names, laws, reason in not_asked(document)
+            ),
         ),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"

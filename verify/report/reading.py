@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from verify.nested import decimal, leaves, nested, sizes
@@ -251,13 +251,21 @@ def ambiguity(name: str, values: Sequence[object]) -> str:
     return f"{line}. Pin it with --{name}." if name in PINNED else f"{line}. The spec's default says which."
 
 
-def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
-    """(candidate, laws, the reason why they do not apply)."""
+def not_asked(document: Document) -> Iterator[tuple[list[str], list[str], str]]:
+    """(candidates, laws, the reason why they do not apply to these)."""
     laws: dict[tuple[str, str], dict[str, None]] = {}
     for i in document["inapplicable"]:
         laws.setdefault((i["candidate"], i["reason"]), {})[i["law"]] = None
-    for (name, reason), names in laws.items():
-        yield visible(name), list(names), visible(reason)
+    said = _gathered((name, (*own,), reason) for (name, reason), own in laws.items())
+    yield from ((names, [*own], visible(reason)) for (own, reason), names in said.items())
+
+
+def _gathered(rows: Iterable[tuple[str, *tuple[Any, ...]]]) -> dict[tuple[Any, ...], list[str]]:
+    """The candidates of each thing that is said, in the order of the rows: a candidate's name, and what is said of it."""
+    said: dict[tuple[Any, ...], list[str]] = {}
+    for name, *what in dict.fromkeys(rows):
+        said.setdefault((*what,), []).append(visible(name))
+    return said
 
 
 def refusals(document: Document) -> list[str]:
@@ -265,9 +273,10 @@ def refusals(document: Document) -> list[str]:
     return [visible(f"{r['candidate']} ({r['loss']}) was not judged: {r['reason']}") for r in document.get("refused", ())]
 
 
-def limitations(document: Document) -> list[tuple[str, str]]:
-    """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
-    return list(dict.fromkeys((visible(r["candidate"]), visible(line)) for r in document["results"] for line in r.get("limitations", ())))
+def limitations(document: Document) -> list[tuple[list[str], str]]:
+    """(candidates, what they refuse or accept without breaking a law), once for all laws and dtypes."""
+    rows = ((r["candidate"], line) for r in document["results"] for line in r.get("limitations", ()))
+    return [(names, visible(line)) for (line,), names in _gathered(rows).items()]
 
 
 def lost_digits(document: Document) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verify.report.audit import lines
-from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
+from verify.report.findings import findings, first_few, folded, judgement, paragraph, silences, summary
 from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
@@ -49,9 +49,9 @@ def render(document: Document) -> RenderableType:
         *(Text(harmless(paragraph(f, document)) + "\n") for f in (*findings(document), *silences(document))),
         *(Text(harmless(f"{line}\n")) for line in refusals(document)),
         *(Text(harmless(line) + "\n") for line in printed(document)),
-        *_block(f"{name}: limitation: {line}" for name, line in limitations(document)),
+        *_block(f"{first_few(names)}: limitation: {line}" for names, line in limitations(document)),
         *_block(f"{name}: note: {line}" for name, line in lost_digits(document)),
-        *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
+        *_block(f"{first_few(names)}: not asked: {', '.join(laws)} ({reason})" for names, laws, reason in not_asked(document)),
         *_block(lines(document)),
         *_block(proofs(document)),
         *_block(powers(document)),
