@@ -165,7 +165,7 @@ WRONG = {
     "candidate": ({"candidate": 3}, "the candidate is int; give a function"),
     "target": ({"candidate": "nothing"}, "target 'nothing' has no function"),
     "loss": ({"loss": "softmax_cross_entrop"}, "Did you mean 'softmax_cross_entropy'"),
-    "loss of another type": ({"loss": None}, "loss is None; give the name of a spec"),
+    "loss of another type": ({"loss": None}, "give the name of a spec"),
     "signature": ({"signature": "score"}, "unknown signature 'score'. Did you mean 'scores'"),
     "law": ({"laws": ("gradent",)}, "unknown law 'gradent'. Did you mean 'gradient'"),
     "dtype": ({"dtypes": ("float46",)}, "unknown dtype 'float46'. Did you mean 'float64'"),

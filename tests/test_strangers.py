@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import verify
-from verify.api import requested
 from verify.bench.comparison import all_beside, stored
 from verify.bench.run import SCHEMA as BENCH
 from verify.campaign import witness
 from verify.campaign.configuration import read as configuration
+from verify.campaign.requested import requested
 from verify.errors import UsageError
 from verify.gate.baseline import Baseline
 from verify.gate.command import policy_here

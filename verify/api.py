@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any
 from verify.campaign import large, reuse, witness
 from verify.campaign.executor import Done, Execute, Refuse, Say, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
+from verify.campaign.requested import check_candidate, requested
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
 from verify.campaign.trust import question
-from verify.campaign.without_spec import without_spec
-from verify.candidates import Candidate, is_layer
-from verify.conventions import PINS, Pins
-from verify.errors import UsageError, of_type, seconds, several, shown, truth
+from verify.errors import UsageError, seconds, shown, truth
 from verify.report.model import Report
-from verify.spec.annotated import annotated
-from verify.spec.catalogue import is_in_a_file, name_of_spec
+from verify.spec.catalogue import is_in_a_file
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, ParameterValue
 from verify.spec.penalty import Penalty
@@ -132,98 +129,11 @@ def check(
     return judge_all([request], timeout=timeout, in_process=here, captured=not in_process)
 
 
-def requested(
-    candidate: str | Callable[..., Any],
-    *,
-    loss: str | LossSpec | FunctionSpec | None = None,
-    reference: str | Callable[..., Any] | None = None,
-    surrogate: str | Callable[..., Any] | None = None,
-    derivative: int = 1,
-    signature: str | None = None,
-    layout: str | None = None,
-    reduction: str | None = None,
-    penalty: str | Penalty | None = None,
-    delta: float | None = None,
-    parameters: Mapping[str, ParameterValue] | None = None,
-    classes: int | None = None,
-    dtypes: Sequence[str] | None = None,
-    profile: str = "ci",
-    seed: int = 0,
-    laws: Sequence[str] | None = None,
-    hessian: str | None = None,
-    gradient: str | None = None,
-    at: Any = None,
-    wrt: str | Sequence[str] | None = None,
-    inputs: str | Mapping[str, str] | None = None,
-    at_only: bool = False,
-    convex: bool = False,
-    formula: str | None = None,
-) -> Request:
-    """The request that the arguments of `check` make. Raises UsageError for what is not known or not allowed."""
-    _callable(candidate)
-    loss = name_of_spec(loss) if isinstance(loss, (LossSpec, FunctionSpec)) else loss
-    penalty = name_of_spec(penalty) if isinstance(penalty, Penalty) else penalty
-    if not isinstance(loss, str) and loss is not None:
-        raise UsageError(
-            f"loss is {shown(loss)}; give a spec or its name (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
-        )
-    truth("at_only", at_only)
-    truth("convex", convex)
-    if formula is not None:
-        of_type("formula", formula, (str,), "'own' or 'differences'")
-    pins = Pins(
-        signature=signature,
-        layout=layout,
-        reduction=reduction,
-        penalty=penalty,
-        delta=delta,
-        parameters={} if parameters is None else parameters,
-        classes=classes,
-        hessian=hessian,
-        gradient=gradient,
-    )
-    chosen = None if laws is None else several("laws", laws, "('value', 'gradient')")
-    dtypes = None if dtypes is None else several("dtypes", dtypes, "('float64',)")
-    if loss is None and at is None and inputs is None and annotated(candidate) is None:
-        raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
-    if reference is not None and (loss is not None or formula == "own"):
-        other = "loss" if loss is not None else "formula='own'"
-        raise UsageError(f"{other} and a reference are both given, and either is the formula to judge by. Leave one of them out.")
-    if not isinstance(derivative, int) or isinstance(derivative, bool) or derivative not in (1, 2):
-        raise UsageError(f"derivative is {shown(derivative)}; give 1 for the gradient, or 2 for the second derivative, too.")
-    pair = (at, inputs, wrt, surrogate, formula)
-    if loss is not None and (convex or at_only or derivative != 1 or any(given is not None for given in pair)):
-        raise UsageError(
-            "at=x, inputs, at_only, wrt, surrogate, derivative, convex=True and formula go with loss=None. Leave them out, or the loss."
-        )
-    if loss is None:
-        _whole(candidate, pins)
-        more: dict[str, Any] = {"laws": chosen, "profile": profile, "seed": seed, "dtypes": dtypes}
-        own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only, "derivative": derivative}
-        return without_spec(candidate, reference=reference, surrogate=surrogate, convex=convex, formula=formula, **own, **more)
-    given = ("float64",) if dtypes is None else dtypes
-    return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
-
-
 def _found_by(request: Request, *, here: bool) -> None:
     """Raises UsageError where a worker process does not find what was given as an object."""
     for kind, name in (("spec", request.loss), ("penalty", request.pins.penalty)):
         if not here and name is not None and not is_in_a_file(name):
             raise UsageError(f"the {kind} {name} is no variable of a file, so no worker process finds it. Make it one, or in_process=True.")
-
-
-def _callable(candidate: object) -> None:
-    """Raises UsageError for what can be no candidate."""
-    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
-        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
-
-
-def _whole(candidate: object, pins: Pins) -> None:
-    """Raises UsageError where a pair has no loss, or a convention that only a spec gives a meaning to."""
-    if isinstance(candidate, Candidate) and candidate.loss is None:
-        raise UsageError("the candidate has no loss: without a spec it is judged by nothing else. Give Candidate(loss=…, grad=…).")
-    if pins != Pins():
-        raise UsageError(f"{', '.join(PINS[:-1])} and {PINS[-1]} need a spec; a pair without one has no conventions.")
 
 
 def prove(
@@ -264,7 +174,7 @@ def prove(
     from verify.campaign.proving import proof_request, proved
 
     seconds("limit", limit)
-    _callable(candidate)
+    check_candidate(candidate)
     how: dict[str, Any] = {"reference": reference, "at": at, "inputs": inputs, "wrt": wrt, "seed": seed}
     pins: dict[str, Any] = {"signature": signature, "layout": layout, "reduction": reduction, "penalty": penalty}
     pins |= {"parameters": parameters, "classes": classes}

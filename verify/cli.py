@@ -261,7 +261,7 @@ def check(
     if output is not None:
         writable(output.parent, UNWRITTEN)
     _prepare(in_process=options["in_process"], losses=[loss])
-    from verify.api import requested
+    from verify.campaign.requested import requested
     from verify.conventions import PINS
     from verify.spec.annotated import annotated
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
-from verify.api import requested
 from verify.campaign import witness
 from verify.campaign.executor import tidied
 from verify.campaign.judging import perform
+from verify.campaign.requested import requested
 from verify.campaign.task import Inapplicable, Request, Task
 from verify.errors import unknown
 from verify.gate.policy import Policy

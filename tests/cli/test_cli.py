@@ -315,9 +315,15 @@ def test_a_wrong_configuration_ends_with_2(verify, tmp_path, words):
     assert done.stderr.startswith("Error: unknown key in [tool.verify] 'profil'. Did you mean 'profile'?")
 
 
-def test_a_folder_without_candidates_is_told_what_is_judged(verify):
-    done = verify("run --law bad-input --profile quick --output out", code=0, leaves=["out"])
-    assert "no candidates are listed in a pyproject.toml here, under [[tool.verify.candidates]]: the built-in core is judged" in done.stderr
+def test_a_folder_without_candidates_is_told_what_is_judged(tmp_path, monkeypatch):
+    """Here of one kernel alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        configuration, "core_candidates", lambda: [{"target": "verify.core.softmax_cross_entropy:l2", "loss": "softmax_cross_entropy"}]
+    )
+    told = {q: CliRunner().invoke(cli, ["run", "--law", "bad-input", "--profile", "quick", "--in-process", *q]) for q in ((), ("--quiet",))}
+    assert [done.exit_code for done in told.values()] == [0, 0]
+    assert ["the built-in core is judged" in done.stderr for done in told.values()] == [True, False]
 
 
 def test_no_candidate_ends_with_5(verify, tmp_path):

@@ -268,7 +268,7 @@ def test_a_place_comes_back_with_its_bits():
 
 
 WRONG_USE = {
-    "no point": ({"loss": None}, "or a point at=x"),
+    "no point": ({"loss": None}, "or an example of the inputs .at."),
     "a point for a spec": ({"loss": "squared_error", "at": [1.0]}, "go with loss=None"),
     "text": ({"loss": None, "at": "abc"}, "give an array of numbers"),
     "empty": ({"loss": None, "at": []}, "give a finite point"),
@@ -383,14 +383,48 @@ def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (request,) = read(tmp_path).requests(profile="quick")
     assert (request.at.given, request.convex, request.dtypes) == ([1.0, -2.0, 0.0], True, ("float64",))
-    for wrong in ('loss = "none"', 'loss = "squared_error"\nat = [1.0]'):
-        (tmp_path / "pyproject.toml").write_text(f'[[tool.verify.candidates]]\ntarget = "mine.py:loss"\n{wrong}\n', encoding="utf-8")
-        with pytest.raises(UsageError, match="go together"):
-            read(tmp_path).requests()
-    beside = 'target = "mine.py:loss"\nloss = "squared_error"\nreference = "mine.py:no"\nconvex = true\n'
-    (tmp_path / "pyproject.toml").write_text(f"[[tool.verify.candidates]]\n{beside}", encoding="utf-8")
-    with pytest.raises(UsageError, match='reference, convex, which go with loss = "none"'):
+
+
+CONFIGURED = {
+    "no example": ('loss = "none"', "give the name of a spec .*, or an example of the inputs"),
+    "an example beside a spec": ('loss = "squared_error"\nat = [1.0]', "loss is 'squared_error', and at go with loss=None"),
+    "a reference beside a spec": ('loss = "squared_error"\nreference = "mine.py:no"\nconvex = true', "and reference, convex go with"),
+    "a third derivative": ('loss = "none"\nat = [1.0]\nderivative = 3', "derivative is 3; give 1"),
+    "a derivative that is text": ('loss = "none"\nat = [1.0]\nderivative = "2"', "derivative is '2'; give 1"),
+    "a claim that is text": ('loss = "none"\nat = [1.0]\nconvex = "yes"', "convex is 'yes'; give True or False"),
+    "a convention of specs": ('loss = "none"\nat = [1.0]\nlayout = "DC"', "need a spec"),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGURED)
+def test_the_configuration_is_held_to_what_python_is(tmp_path, case):
+    told, message = CONFIGURED[case]
+    (tmp_path / "pyproject.toml").write_text(f'[[tool.verify.candidates]]\ntarget = "mine.py:loss"\n{told}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=f"the candidate mine.py:loss: .*{message}"):
         read(tmp_path).requests()
+
+
+ANNOTATED = """
+from jaxtyping import Array, Float
+def f(x: Float[Array, "n"]):
+    return x @ x, 2 * x
+"""
+
+
+def test_an_annotated_function_needs_no_example_in_the_configuration(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(ANNOTATED, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    told = '[[tool.verify.candidates]]\ntarget = "mine.py:f"\nloss = "none"\nderivative = 1\n'
+    (tmp_path / "pyproject.toml").write_text(told, encoding="utf-8")
+    (request,) = read(tmp_path).requests()
+    assert request.inputs == (("x", "n"),)
+
+
+def test_a_spec_may_be_asked_for_the_first_derivative_alone(tmp_path):
+    told = '[[tool.verify.candidates]]\ntarget = "mine.py:f"\nloss = "squared_error"\nderivative = 1\nconvex = false\n'
+    (tmp_path / "pyproject.toml").write_text(told, encoding="utf-8")
+    (request,) = read(tmp_path).requests()
+    assert request.loss == "squared_error"
 
 
 def test_a_function_that_returns_both_is_a_pair_too():

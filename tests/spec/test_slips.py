@@ -33,7 +33,8 @@ from sympy import (
 )
 from sympy.codegen import cfunctions
 
-from verify.api import judge_all, requested
+from verify.api import judge_all
+from verify.campaign.requested import requested
 from verify.errors import UsageError
 from verify.oracle.loss_claims import examine
 from verify.report.formats import render

@@ -310,9 +310,10 @@ def test_an_example_that_is_none_of_what_is_declared_is_refused(y, told):
 
 
 def test_what_excludes_each_other_is_refused():
-    for more in ({"loss": "multiclass_hinge"}, {"at": several.SVM, "formula": "own"}):
-        with pytest.raises(UsageError, match="and a reference are both given"):
-            check(several.svm_loss_vectorized, reference=several.svm_loss_naive, **more)
+    with pytest.raises(UsageError, match="loss is 'multiclass_hinge', and reference go with loss=None"):
+        check(several.svm_loss_vectorized, reference=several.svm_loss_naive, loss="multiclass_hinge")
+    with pytest.raises(UsageError, match="formula='own' and a reference are both given"):
+        check(several.svm_loss_vectorized, reference=several.svm_loss_naive, at=several.SVM, formula="own")
     with pytest.raises(UsageError, match="the reference is int"):
         check(several.svm_loss_vectorized, reference=3, at=several.SVM)
     with pytest.raises(UsageError, match=r"the reference is <lambda>\(x\)"):
@@ -404,6 +405,18 @@ def test_where_an_example_has_one_sign_nothing_is_drawn_beyond():
     assert (
         check(f, at=(0.5, np.array([0.0, -1.0, 2.0])), laws=("gradient", "membership", "order"), profile="quick").verdict is Verdict.HOLDS
     )
+
+
+@pytest.mark.parametrize("order", [(None, "differences"), ("differences", None)])
+def test_what_is_asked_for_does_not_depend_on_what_was_asked_before(order):
+    """What is found out of a pair is kept."""
+    how = {"reference": several.svm_loss_naive, "laws": ("gradient",), **REFERENCE}
+
+    def source(formula):
+        (told,) = check(several.svm_loss_vectorized, formula=formula, **how).conventions.values()
+        return told["formula"]["source"]
+
+    assert [source(formula) for formula in order] == ["reference" if formula is None else "differences" for formula in order]
 
 
 DECLARED = {

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from verify.campaign.requested import requested
 from verify.campaign.task import DTYPES, Request
-from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
-from verify.conventions import PINS, Pins
-from verify.errors import UsageError, of_type, several, shown, truth, unknown, whole
+from verify.conventions import PINS
+from verify.errors import UsageError, of_type, shown, unknown, whole
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
@@ -82,18 +82,13 @@ def _assigned(source: str) -> set[str]:
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
-    if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
-        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
-    if c["loss"] == NO_LOSS:
+    given = {key: value for key, value in c.items() if key not in ("target", "loss")}
+    if isinstance(given.get("at"), str):
         from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
 
-        own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
-        for key in ("at_only", "convex"):
-            truth(f"{key} of the candidate {c['target']}", c.get(key, False))
-        own |= {"at": read_example(own["at"])} if isinstance(own.get("at"), str) else {}
-        return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
-    if beside := [key for key in CODE_KEYS if c.get(key)]:
-        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}" and {", ".join(beside)}, which go with loss = "none".')
-    pins = Pins(**{key: c[key] for key in PINS if key in c})
-    dtypes = several("dtypes", c.get("dtypes", ("float64",)), '["float64"]')
-    return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)
+        given["at"] = read_example(given["at"])
+    loss = None if c["loss"] == NO_LOSS else c["loss"]
+    try:
+        return requested(c["target"], loss=loss, **given, laws=laws, profile=profile, seed=seed)
+    except UsageError as error:
+        raise UsageError(f"the candidate {c['target']}: {error}") from None

@@ -498,19 +498,13 @@ def _declared(request: Request, own: Arguments) -> dict[str, Input]:
 
 
 def _pair_key(request: Request) -> tuple[Hashable, ...]:
-    others = tuple(None if other is None else _Same(other, request.folder) for other in (request.reference, request.surrogate))
-    return (
-        *_key(request),
-        request.seed,
-        request.at,
-        request.wrt,
-        request.convex,
-        request.at_only,
-        request.inputs,
-        request.derivative,
-        *others,
-    )
+    code = (request.candidate, request.reference, request.surrogate)
+    others = (None if one is None else _Same(one, request.folder) for one in code)
+    return *(getattr(request, f.name) for f in fields(Request) if f.name not in ASKED_OF_PAIRS), *others
 
+
+ASKED_OF_PAIRS = {"candidate", "reference", "surrogate", "folder", "laws", "profile"}
+"""Fields of a request that what is found out of a pair does not depend on; and code, which is told apart otherwise."""
 
 _ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
 _OWN: dict[Hashable, tuple[Conventions, int] | str] = {}

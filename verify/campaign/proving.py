@@ -15,8 +15,8 @@ from verify.campaign import witness
 from verify.campaign.channel import Garbled
 from verify.campaign.executor import tidied
 from verify.campaign.judging import conventions_of, function_of, own_code_of, perform
+from verify.campaign.requested import without_spec
 from verify.campaign.task import Outcome, Request, Task
-from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.campaign.workers import workers
 from verify.candidates import Candidate
