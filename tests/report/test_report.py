@@ -96,6 +96,16 @@ def test_the_worst_verdict_wins(reports, case):
     assert Report.of(outcomes, profile="quick", seed=0, seconds=0.0).verdict is verify.Verdict(verdict)
 
 
+def test_one_function_judged_by_two_losses_keeps_the_conventions_of_both():
+    f = softmax()
+    losses = ("softmax_cross_entropy", "multiclass_hinge")
+    outcomes = [o for loss in losses for o in verify.check(f, loss=loss, laws=("value",), profile="quick").outcomes]
+    found = Report.of(outcomes, profile="quick", seed=0, seconds=0.0).to_dict()
+    name = found["results"][0]["candidate"]
+    assert [found["conventions"][k]["fits"] for k in (name, f"{name} (multiclass_hinge)")] == [True, False]
+    assert "multiclass_hinge): " in str(Report.of(outcomes, profile="quick", seed=0, seconds=0.0))
+
+
 @pytest.mark.parametrize(("x", "told"), [(1.5, 1.5), (float("inf"), "inf"), (float("-inf"), "-inf"), (float("nan"), "nan")])
 def test_numbers_that_json_lacks_are_words(x, told):
     assert number(x) == told

@@ -17,7 +17,7 @@ from verify.laws.line import JUMP, through
 from verify.oracle import KinkOnSegment, Stretch, precise
 
 EXPONENTS = (0, 2, 4, 8)
-MOST_KINKS = 12
+MOST_STRETCHES = 12
 NONE = "no kink within the steps"
 SWAMPED = "rounding swamps the change of the slope: float64, or a sharper kink, would decide it"
 UNCLEAR = "a switch may touch its kink without crossing it: a formula whose switches cross theirs would decide it"
@@ -28,14 +28,14 @@ def measure(subject: Subject, case: Case) -> Measurement:
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, unclear, torn = list[Evidence](), False, False
     for h, ahead, _ in line.steps(*EXPONENTS):
-        if line.truth.turned(line.d, h, MOST_KINKS) > MOST_KINKS:
+        if line.truth.turned(line.d, h, MOST_STRETCHES) > MOST_STRETCHES:
             continue
         try:
-            path = line.truth.path(line.d, h, MOST_KINKS + 1)
+            path = line.truth.path(line.d, h, MOST_STRETCHES + 1)
         except KinkOnSegment:
             unclear = True
             continue
-        if len(path) < 2 or len(path) > MOST_KINKS:
+        if len(path) < 2 or len(path) > MOST_STRETCHES:
             continue
         quotient = forward(line.value(ahead), line.here.value, h)
         jump = max(abs(float(b.slope - a.slope)) for a, b in pairwise(path))

@@ -76,7 +76,12 @@ class Report:
     @property
     def conventions(self) -> dict[str, dict[str, Any]]:
         """Conventions found out of each candidate: layout, reduction, penalty, parameters."""
-        return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
+        found, first = dict[str, dict[str, Any]](), dict[str, str]()
+        for o in self.outcomes:
+            if o.conventions is not None:
+                name, loss = o.task.request.name, o.task.request.loss
+                found[name if first.setdefault(name, loss) == loss else f"{name} ({loss})"] = o.conventions
+        return found
 
     @property
     def ended(self) -> set[str]:
