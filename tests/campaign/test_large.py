@@ -9,13 +9,11 @@ import pytest
 
 from verify import Verdict
 from verify.api import judge_all
-from verify.campaign import large
 from verify.campaign.executor import execute
 from verify.campaign.ledger import NAME, Ledger
 from verify.campaign.task import Request
 from verify.cases.case import IN_BULK
 from verify.documents import as_json
-from verify.laws import LAWS
 
 SOURCE = Path(__file__).parents[1] / "misbehaving.py"
 RARE = """
@@ -39,10 +37,6 @@ def request(mine: Path, name: str, laws: tuple[str, ...] = ("gradient",)) -> Req
 
 def told(report) -> str:
     return as_json({**report.to_dict(), "environment": None})
-
-
-def test_the_laws_that_are_searched_on_are_those_with_a_screen():
-    assert set(large.SEARCHED) == {name for name, law in LAWS.items() if law.screen is not None}
 
 
 def test_problems_are_counted_and_the_order_of_parts_does_not_matter(mine, tmp_path):

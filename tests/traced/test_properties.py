@@ -11,7 +11,8 @@ import pytest
 from verify import Verdict, as_test, check, prove
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
-from verify.pair.properties import ALONE, properties, unless_given_up
+from verify.laws import LAWS
+from verify.pair.properties import properties, unless_given_up
 from verify.problem.sampling import DRAWS, keeping, shown
 from verify.tape.tape import Builder
 from verify.traced.cleanup import tidy_all
@@ -141,7 +142,7 @@ def test_nothing_is_read_into_other_numbers(name):
     assert shown(NOTHING[name]) is None
 
 
-@pytest.mark.parametrize("law", sorted(ALONE))
+@pytest.mark.parametrize("law", [name for name, law in LAWS.items() if law.of_behaviour])
 def test_how_a_candidate_behaves_is_broken_wherever_it_shows(law):
     """It is not asked again elsewhere, where a candidate may behave."""
     example = {"t": np.array([[0.25, 0.75]])}

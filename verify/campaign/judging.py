@@ -18,7 +18,6 @@ from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
     NO_GRADIENT,
-    VALUE_LAWS,
     Candidate,
     Linear,
     Misbehaviour,
@@ -136,7 +135,7 @@ def _result(task: Task, found: Conventions, record: TaskNotes | None) -> Result 
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
     subject = _subject(found, task.dtype)
-    reason = law.why_not(subject) if subject.candidate.has_gradient or law.name in VALUE_LAWS else NO_GRADIENT
+    reason = law.why_not(subject)
     if reason is not None:
         return reason
     if task.case is not None:
@@ -232,9 +231,6 @@ def _may_stay(name: str, value: object) -> bool:
 
 PURITY, MODULE = "purity", "the module "
 
-DECISIVE = ("value", "formula", "gradient", "purity", "consistency")
-"""The laws on which the verdict of recorded code rests: where another one decides nothing, it is not asked."""
-
 KEPT = 64
 """Candidates whose conventions are remembered."""
 
@@ -278,7 +274,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     if request.derivative == 2:
         told["derivative"] = 2
     limitations = (*limitations, *(f.beside if isinstance(f, Layered) else ()))
-    if request.surrogate is not None and task.law in VALUE_LAWS:  # which ask what it does itself
+    if request.surrogate is not None and not LAWS[task.law].needs_gradient:  # which ask what it does itself
         pair = Pair(f, request.convex, own, None, beside)
         found = _own_code(task, f, own, watch, None)
         if isinstance(found, str) and task.law == "value":
@@ -296,7 +292,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
         limitations = (*limitations, *found[0].limitations)
-        reason = NO_GRADIENT if own.returned is None and task.law not in VALUE_LAWS else law.why_not(subject)
+        reason = NO_GRADIENT if own.returned is None and law.needs_gradient else law.why_not(subject)
         if request.inputs:
             told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
             limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
@@ -312,7 +308,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
     if isinstance(question, RecordedPair):
         result = question.noted(result)
-    may_be_silent = task.law in DECISIVE and why_not(task.law, pair) is None
+    may_be_silent = LAWS[task.law].decisive and why_not(task.law, pair) is None
     if why is None and result.verdict is Verdict.SILENT and task.case is None and not may_be_silent:
         # Steps that the dtype swamps say nothing of the code, and what differences do not ask at all is asked where it can be decided.
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))

@@ -3,7 +3,7 @@
 from verify.candidates.answer import Answer, Misbehaviour, error_line
 from verify.candidates.batched import answers
 from verify.candidates.call import Call
-from verify.candidates.candidate import NO_GRADIENT, VALUE_LAWS, Candidate, name_of
+from verify.candidates.candidate import NO_GRADIENT, Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
 from verify.candidates.linear import Linear
@@ -17,7 +17,6 @@ from verify.candidates.way import Labelled, Way
 
 __all__ = [
     "NO_GRADIENT",
-    "VALUE_LAWS",
     "Answer",
     "Call",
     "Candidate",

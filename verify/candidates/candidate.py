@@ -9,8 +9,6 @@ from typing import Any
 from verify.errors import UsageError
 
 NO_GRADIENT = "the candidate returns no gradient: its value alone is judged"
-VALUE_LAWS = ("value", "consistency", "purity")
-"""Those that are asked then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +23,7 @@ class Candidate:
     returns `(output, saved)`; `saved` says which, if that shall not be found out.
 
     Of a function of scores or of named inputs the gradient may be left out: `Candidate(loss=f)` says that there is none, and of its value
-    alone the laws of VALUE_LAWS are asked.
+    alone the laws are asked that need no gradient.
     """
 
     loss: Callable[..., Any] | None = None

@@ -164,5 +164,6 @@ LAW = Law(
     name="bad-input",
     statement="NaN and infinity in the weights show in the answer, or are refused",
     measure=measure,
+    of_behaviour=True,
     only_tells=only_tells,
 )

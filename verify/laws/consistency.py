@@ -21,4 +21,11 @@ def measure(subject: Subject, case: Case) -> Measurement:
     return Measurement(evidence=(Evidence(measured=0.0, allowed=0.0),))
 
 
-LAW = Law(name="consistency", statement="same inputs, same bits", measure=measure)
+LAW = Law(
+    name="consistency",
+    statement="same inputs, same bits",
+    measure=measure,
+    needs_gradient=False,
+    decisive=True,
+    of_behaviour=True,
+)

@@ -71,5 +71,6 @@ LAW = Law(
     statement="the Hessian's diagonal is the second derivative of the active piece",
     measure=measure,
     judges=(HESSIAN,),
+    steers=True,
     inapplicable=inapplicable,
 )

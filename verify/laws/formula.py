@@ -88,4 +88,10 @@ def _strayed(subject: Subject, values: Mapping[str, Any]) -> str | None:
     return f"entry {place} of it comes out as {float(np.ravel(gradient)[place]):.17g}, where {recorded:.17g} was recorded"
 
 
-LAW = Law(name="formula", statement="the gradient's code denotes the gradient of the loss's code", measure=measure, inapplicable=why_not)
+LAW = Law(
+    name="formula",
+    statement="the gradient's code denotes the gradient of the loss's code",
+    measure=measure,
+    inapplicable=why_not,
+    decisive=True,
+)

@@ -54,4 +54,12 @@ def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Vector
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied
 
 
-LAW = Law(name="gradient", statement="dist(g, ∂f(x)) ≤ rounding, kinks included", measure=measure, judges=(GRADIENT,), screen=screen)
+LAW = Law(
+    name="gradient",
+    statement="dist(g, ∂f(x)) ≤ rounding, kinks included",
+    measure=measure,
+    judges=(GRADIENT,),
+    decisive=True,
+    steers=True,
+    screen=screen,
+)

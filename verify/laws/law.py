@@ -13,7 +13,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Misbehaviour, Way, process_globals
+from verify.candidates import NO_GRADIENT, Answer, Misbehaviour, Way, process_globals
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.form import Form
@@ -275,9 +275,13 @@ class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
     `judges` are the candidate's answers that may be what is wrong where it is broken, the likeliest first, where diagnosis starts: none of
-    a law about how the candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its
-    inequality on many problems at once, in double precision: it finds suspects for `measure`. Of subjects of which it `only_tells`
-    limitations it is never broken.
+    a law about how the candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only, one that
+    `needs_gradient` nothing of values alone. `screen` is its inequality on many problems at once, in double precision: it finds suspects
+    for `measure`. Of subjects of which it `only_tells` limitations it is never broken.
+
+    One that is `decisive` stays where recorded code leaves it silent: the verdict on such code rests on these. One that `steers` compares
+    an answer with the truth: the nearer that is to what it allows, the nearer it is to breaking any other law. One that is `of_behaviour`
+    is about what the candidate does wherever it is asked, whatever properties its inputs have there.
     """
 
     name: str
@@ -286,6 +290,10 @@ class Law:
     judges: tuple[str, ...] = ()
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
+    needs_gradient: bool = True
+    decisive: bool = False
+    steers: bool = False
+    of_behaviour: bool = False
     screen: Screen | None = None
     only_tells: Callable[[Subject], bool] = _never
 
@@ -294,4 +302,6 @@ class Law:
 
     def why_not(self, subject: Subject) -> str | None:
         """The reason why the law does not apply, None where it does."""
+        if self.needs_gradient and not subject.candidate.has_gradient:
+            return NO_GRADIENT
         return "the candidate returns no loss" if self.needs_loss and not subject.candidate.has_loss else self.inapplicable(subject)

@@ -204,4 +204,11 @@ def _read_only(A: np.ndarray) -> np.ndarray:
     return copy
 
 
-LAW = Law(name="purity", statement="inputs, earlier answers and global state stay as they are, in any memory layout", measure=measure)
+LAW = Law(
+    name="purity",
+    statement="inputs, earlier answers and global state stay as they are, in any memory layout",
+    measure=measure,
+    needs_gradient=False,
+    decisive=True,
+    of_behaviour=True,
+)

@@ -37,4 +37,14 @@ def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Vectorise
     return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
 
 
-LAW = Law(name="value", statement="|v − f(x)| ≤ rounding", measure=measure, judges=(LOSS,), needs_loss=True, screen=screen)
+LAW = Law(
+    name="value",
+    statement="|v − f(x)| ≤ rounding",
+    measure=measure,
+    judges=(LOSS,),
+    needs_loss=True,
+    needs_gradient=False,
+    decisive=True,
+    steers=True,
+    screen=screen,
+)

@@ -15,11 +15,9 @@ import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Measurement
+from verify.laws import LAWS
 from verify.problem.sampling import Shown, in_dtype, shown
 from verify.traced import Code, NotTraced
-
-ALONE = frozenset(("consistency", "purity", "bad-input"))
-"""Laws that are about a candidate's behaviour, wherever it is asked."""
 
 
 def properties(example: Mapping[str, Any]) -> dict[str, Shown]:
@@ -33,7 +31,7 @@ def unless_given_up(
     """What a law found; undecided, with the property that the candidate needs, where it is broken at the case and holds at one like it
     that has the properties exactly.
     """
-    if law in ALONE or all(e.strain <= 1 for e in found.evidence):
+    if LAWS[law].of_behaviour or all(e.strain <= 1 for e in found.evidence):
         return found
     lost = {name: p for name, p in known.items() if not p.exactly(np.asarray(case[name]))}
     if not lost:

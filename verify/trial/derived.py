@@ -37,9 +37,6 @@ MOST_SUSPECTS = 8
 
 HELD_LESS, NOT_ASKED = "on a tie, looked at in bulk only", "suspect in bulk, where others were looked at"
 
-STEERING = ("value", "gradient", "curvature")
-"""Laws that compare an answer with the truth: the nearer it is to what they allow, the nearer it is to breaking any other law."""
-
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
 
@@ -111,7 +108,7 @@ class Derived:
     def _drawn(self, strategy: SearchStrategy[Case], seed: str, most: int, watch: Watch) -> list[engine.Drawn]:
         """The same for all laws, which share what is true there: the answers' own strain steers the search, as that of no law has to."""
         subject = self.subject
-        laws = [LAWS[name] for name in STEERING if LAWS[name].why_not(subject) is None]
+        laws = [law for law in LAWS.values() if law.steers and law.why_not(subject) is None]
 
         def strain(case: Case) -> float:
             watch(case, drawn=True)
