@@ -22,7 +22,7 @@ from verify.evidence import Verdict
 from verify.library_errors import PYTHON_NO_THREAD
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
-from verify.settings import numbers, tool
+from verify.settings import numbers, project_above, tool
 from verify.storage import Spare, save, writable
 
 if TYPE_CHECKING:
@@ -352,6 +352,8 @@ def run(
 
     listed = (tool(Path.cwd()) or {}).get("candidates")
     core = listed is None
+    if core and (other := project_above(Path.cwd())) is not None:
+        raise UsageError(f"no candidates are listed in a pyproject.toml here, but in that of a folder above, {other}. Go there: cd {other}")
     _prepare(in_process=in_process, losses=[CORE] if core else _losses(listed) if not power else None)
     from verify.campaign.configuration import read
     from verify.gate.command import configured
@@ -405,7 +407,7 @@ def run(
         ended_by = str(interrupt)
     except Exception as error:  # is raised when that is written
         failed = error
-    if policy is not None:
+    if policy is not None and ended_by is None and failed is None:  # what was not judged is no failure of what was
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
 
@@ -435,7 +437,7 @@ def run(
 
 def _losses(listed: Any) -> list[str] | None:
     """The losses of the candidates that a project lists; None where it does not list them as it has to, which is told later."""
-    losses: list[Any] = [c.get("loss") for c in listed if isinstance(c, dict)] if isinstance(listed, list) else [None]
+    losses: list[Any] = [c.get("loss", "none") for c in listed if isinstance(c, dict)] if isinstance(listed, list) else [None]
     return losses if all(isinstance(loss, str) for loss in losses) else None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
@@ -31,11 +33,26 @@ def tool(folder: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     tools = load(file).get("tool", {})
+    if isinstance(tools, dict) and "verify" not in tools and (near := get_close_matches("verify", tools, n=1, cutoff=ALMOST)):
+        raise UsageError(f"{file} has a table [tool.{near[0]}]. Did you mean [tool.verify]?")
     table = tools.get("verify", {}) if isinstance(tools, dict) else tools
     if not isinstance(table, dict):
         raise UsageError(f"tool.verify in {file} is {shown(table)}; it must be a table, [tool.verify].")
     known(table, KEYS, "[tool.verify]")
     return table
+
+
+ALMOST = 0.8
+"""Part of its letters that a name shares with another, by difflib, where it is taken for a slip of the keyboard."""
+
+
+def project_above(folder: Path) -> Path | None:
+    """The nearest folder above whose pyproject.toml lists candidates."""
+    for above in folder.parents:
+        with suppress(UsageError, OSError):  # what is wrong there does not matter here
+            if (tool(above) or {}).get("candidates") is not None:
+                return above
+    return None
 
 
 def known(table: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:

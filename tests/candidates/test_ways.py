@@ -283,6 +283,7 @@ def alone(x):
 ONE_THING = {
     "a loss of one array alone": (alone, np.ones(3), "alone.x. returns a loss alone.*beside a reference: --reference TARGET"),
     "a loss of several inputs alone": (lambda w, x: float(w @ x), (np.ones(3), np.ones(3)), r"returns a loss alone"),
+    "the gradient first": (lambda x: (2 * x, x @ x), np.ones(3), r"an array of shape \(3,\), then a number. Let it return the loss first"),
     "an array alone": (lambda x: np.maximum(0, x), np.ones(3), r"returns one array alone.*\(forward=…, backward=…\)"),
 }
 

@@ -251,7 +251,9 @@ WRONG_CONFIGURATION = {
     "unknown key": ("[tool.verify]\nprofil = 'ci'", "'profil'. Did you mean 'profile'"),
     "unknown key of a candidate": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndtype = ['float64']", "Did you mean 'dtypes'"),
     "no target": ("[[tool.verify.candidates]]\nloss = 'softmax_cross_entropy'", "has no target"),
-    "no loss": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'", "has no loss"),
+    "no loss and no example": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'", "give the name of a spec"),
+    "a loss that is a number": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'\nloss = 3", "has loss = 3; give the name"),
+    "a slip in the table's name": ("[tool.verfy]\nprofile = 'quick'", "has a table [tool.verfy]. Did you mean [tool.verify]?"),
     "no TOML": ("[tool.verify", "pyproject.toml cannot be read"),
     "candidates that are a number": ("[tool.verify]\ncandidates = 3", "candidates"),
     "a candidate that is text": ("[tool.verify]\ncandidates = ['mine.py:right']", "candidates"),
@@ -277,7 +279,7 @@ PREPARED = {
     "those that are listed": (CANDIDATE.format("f"), "", ["softmax_cross_entropy"]),
     "whatever kill tables need": (CANDIDATE.format("f"), " --power", None),
     "the core's": ("[tool.verify]\n", "", ["core"]),
-    "one that is not said": ("[[tool.verify.candidates]]\ntarget = 'mine.py:f'\n", "", None),
+    "none, without a word": ("[[tool.verify.candidates]]\ntarget = 'mine.py:f'\n", "", ["none"]),
     "no list": ("[tool.verify]\ncandidates = 3\n", "", None),
 }
 
@@ -324,6 +326,15 @@ def test_a_folder_without_candidates_is_told_what_is_judged(tmp_path, monkeypatc
     told = {q: CliRunner().invoke(cli, ["run", "--law", "bad-input", "--profile", "quick", "--in-process", *q]) for q in ((), ("--quiet",))}
     assert [done.exit_code for done in told.values()] == [0, 0]
     assert ["the built-in core is judged" in done.stderr for done in told.values()] == [True, False]
+
+
+def test_a_folder_within_a_project_is_not_taken_for_none(tmp_path, monkeypatch):
+    configure(tmp_path, CANDIDATE.format("right"))
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep" / "er")
+    done = CliRunner().invoke(cli, ["run"], standalone_mode=False)
+    assert isinstance(done.exception, UsageError)
+    assert f"in that of a folder above, {tmp_path}. Go there: cd {tmp_path}" in str(done.exception)
 
 
 def test_no_candidate_ends_with_5(verify, tmp_path):

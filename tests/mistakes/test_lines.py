@@ -107,6 +107,12 @@ def test_a_line_of_several_operations_is_left_out_as_a_whole():
     assert "leaves out the derivative of `p = 1 / (1 + np.exp(-x))`" in in_words(slip, lines.line(slip.place))
 
 
+def test_a_mean_that_is_summed_is_told_so():
+    lines = lines_of(lambda x: np.mean(x**2))
+    (slip,) = (s for s in lines.slips() if s.how == "bare" and np.allclose(lines.gradient([s]), 2 * X))
+    assert in_words(slip, lines.line(slip.place)).startswith("sums what comes through `np.mean(x**2)`")
+
+
 def test_another_constant_is_put_in_one_place():
     lines = lines_of(lambda x: (0.3 * x**3).sum() + (2.0 * x).sum())
     found = {lines.constant(p): p for p in lines.constants()}

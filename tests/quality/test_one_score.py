@@ -151,6 +151,27 @@ def test_a_wrong_hessian_is_told_by_what_stands_there(name):
     assert words in result.diagnosis["message"]
 
 
+def test_a_hessian_that_nothing_explains_is_no_convention():
+    """The gradient is right, and that of a sum is the same where examples are apart."""
+    result = judged(lambda s, t: (sigmoid(s) - t, sigmoid(s) ** 3 + 0.25), "logistic", "curvature", signature="objective")
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "curvature")
+    assert "asked for" not in result.diagnosis["message"]
+
+
+def log_of_the_rest(s, t):
+    """NaN where 1 − p is 0: 0 · log 0."""
+    p = sigmoid(s)
+    with np.errstate(all="ignore"):
+        return np.where(t == 1, -np.log(p), -np.log(1 - p)), p - t + 0 * np.log(1 - p)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_lost_where_a_probability_is_1_is_found_at_every_seed(seed):
+    found = find_out(log_of_the_rest, LOSSES["logistic"][0], Pins(signature="scores"), "float64")
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
+    assert run(LAWS["gradient"], subject, profile="quick", seed=seed).verdict is Verdict.BROKEN
+
+
 def test_the_hessian_of_several_classes_is_told_too():
     def doubled(s, y):
         p = np.exp(s - s.max(1, keepdims=True))

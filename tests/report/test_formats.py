@@ -222,6 +222,16 @@ def test_what_is_said_of_several_candidates_is_said_once(format_):
     assert re.search(r"a\.py:f(</code>|`)?: (not asked: )?order \(alone\)", told)
 
 
+def test_laws_that_were_asked_of_no_case_are_one_row_of_the_text():
+    (result,) = [r for r in DOCUMENT["results"] if r["verdict"] == "silent"]
+    laws = ("value", "gradient", "order", "descent", "purity")
+    results = [{**result, "law": law, "cases": 0 if law != "purity" else 3} for law in laws]
+    told = render({**DOCUMENT, "results": results, "environment": {**DOCUMENT["environment"], "seconds": [0.5] * 5}}, "text")
+    rows = [line.split() for line in told.splitlines() if " silent " in line and " s" in line[-3:]]
+    assert [row[1:6] for row in rows[:1]] == [["float64", "value,", "gradient,", "order", "and"]]
+    assert [row[-2] for row in rows] == ["2.0", "0.5"]
+
+
 def test_annotations_stop_at_the_ten_worst():
     document = copy.deepcopy(DOCUMENT)
     broken = document["results"][1]

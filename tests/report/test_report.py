@@ -89,6 +89,11 @@ PRECEDENCE = {
 }
 
 
+@pytest.mark.parametrize("kind", ["holds", "broken", "silent"])
+def test_a_report_is_true_where_all_holds(reports, kind):
+    assert bool(reports[kind]) is (kind == "holds")
+
+
 @pytest.mark.parametrize("case", PRECEDENCE)
 def test_the_worst_verdict_wins(reports, case):
     kinds, verdict = PRECEDENCE[case]

@@ -55,10 +55,10 @@ def read(folder: Path) -> Configuration:
         of_type("scheduler", table["scheduler"], (str,), 'the address of a scheduler of dask, such as "tcp://host:8786"')
     for c in candidates or ():
         known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
-        for key in ("target", "loss"):
-            if not isinstance(c.get(key), str):
-                none = ' Code without a spec has loss = "none", beside at or inputs.' if key == "loss" else ""
-                raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.{none}")
+        if not isinstance(c.get("target"), str):
+            raise UsageError(f"a candidate of {file} has no target. Each [[tool.verify.candidates]] needs one, such as 'losses.py:svm'.")
+        if not isinstance(c.get("loss", NO_LOSS), str):
+            raise UsageError(f'the candidate {c["target"]} has loss = {shown(c["loss"])}; give the name of a spec, FILE.py or "none".')
     found = tuple(core_candidates()) if candidates is None else tuple(candidates)
     return Configuration(candidates=found, profile=profile, seed=seed, scheduler=table.get("scheduler"))
 
@@ -87,7 +87,7 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
         from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
 
         given["at"] = read_example(given["at"])
-    loss = None if c["loss"] == NO_LOSS else c["loss"]
+    loss = None if c.get("loss", NO_LOSS) == NO_LOSS else c["loss"]
     try:
         return requested(c["target"], loss=loss, **given, laws=laws, profile=profile, seed=seed)
     except UsageError as error:

@@ -477,12 +477,16 @@ def _check_number(f: Callable[..., Any], own: list[inspect.Parameter] | None, ar
 
 
 def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
-    """A loss and what comes with it, one gradient or several. Raises Misbehaviour where they are not there."""
+    """A loss and what comes with it, one gradient or several. Raises Misbehaviour where they are not there, UsageError where they come in
+    the other order.
+    """
     if not isinstance(returned, (tuple, list)) or len(returned) < 2:
         message = f"returned {type(returned).__name__}, not a pair (loss, gradient)"
         array = type(returned) is np.ndarray and not is_number(returned)
         raise Incomplete(message, 1, array=array) if array or is_number(returned) else Misbehaviour("shape", message)
     loss, *rest = returned
+    if type(loss) is np.ndarray and loss.size > 1 and len(rest) == 1 and is_number(rest[0]):
+        raise UsageError(f"it returns an array of shape {loss.shape}, then a number. Let it return the loss first: (loss, gradient).")
     return loss, rest[0] if len(rest) == 1 else tuple(rest)
 
 

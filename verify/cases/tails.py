@@ -40,10 +40,18 @@ def far_apart(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     return case.but(W=_biased(case, [int(case["y"][0])], -reach))
 
 
+SATURATED = 64.0
+"""A score at which a probability is 1 in floats, but nothing is beyond their range: what is lost there is decided, in either dtype."""
+
+
 @st.composite
 def far_off(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
-    """A lattice case with the same offset in every bias."""
+    """A lattice case with the same offset in every bias. In place of the simplest, which is drawn first, each label meets saturated scores
+    of either sign: log(1 − p) is lost for one of two targets, on one side.
+    """
     case = draw(lattice(dtype, family="scores far off", classes=classes))
+    if case.seed == 0 and len(case["X"]) == 1 and not np.any(case["W"]):
+        return _on_either_side(case)
     offset = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1)))
     return case.but(W=_biased(case, list(range(len(case["W"]))), offset))
 
@@ -63,3 +71,11 @@ def _biased(case: Case, rows: list[int], by: float) -> NDArray[np.floating]:
     W: NDArray[np.floating] = case["W"].copy()
     W[rows, -1] += W.dtype.type(by)
     return W
+
+
+def _on_either_side(case: Case) -> Case:
+    """Two features: the first class has a saturated score of either sign, the others 0, for each label."""
+    classes, real = len(case["W"]), case["W"].dtype
+    W, X = np.zeros((classes, 2), real), np.ones((2 * classes, 2), real)
+    W[0, 0], X[:, 0] = SATURATED, np.tile((1, -1), classes)
+    return case.but(W=W, X=X, y=np.repeat(np.arange(classes), 2))

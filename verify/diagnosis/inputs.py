@@ -123,7 +123,7 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
     if len(subject.named.problem.differentiated) == 1:
         return _located(subject, case, seen, Diagnosis("unknown", measured, entries, answer="gradient"))
-    sentence = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
+    sentence = f"the gradient for {' and '.join(names)} is wrong, by no single factor"
     return _located(subject, case, seen, Diagnosis("unknown", sentence, ", ".join(names), measured=measured, answer="gradient"))
 
 

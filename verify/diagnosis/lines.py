@@ -108,8 +108,8 @@ def located(points: Sequence[Answered], *, alike: bool = False) -> Found | None:
         right = np.isin(groups, groups[wrong], invert=True)
         lines = first.lines.only_of(groups, frozenset(groups[wrong].tolist()))
         if 0 < len(lines) <= (MOST_LINES if np.any(groups) else 1):
-            alone = ", and nothing that is right" if np.any(right) else ""
-            sentence = f"through {' or '.join(map(line_in_words, lines))} goes all of it{alone}"
+            alone = ", and nothing of what is right" if np.any(right) else ""
+            sentence = f"all of what is wrong comes through {' or '.join(map(line_in_words, lines))}{alone}"
             return Found("unknown", sentence, tuple((line.file, line.number) for line in lines))
     return None
 

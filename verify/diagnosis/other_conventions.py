@@ -28,7 +28,7 @@ ASKED = 4
 def another(subject: Memoised) -> tuple[str, str] | None:
     """The code of what differs and a sentence, where loss and gradient are right together for another member; else None."""
     mine, has_loss = subject.scored.objective, subject.candidate.has_loss
-    if has_loss and _holds(subject, mine, most=1):
+    if _holds(subject, mine, most=1 if has_loss else ASKED):  # gradients alone may agree on one
         return None
     if (cut := _cut_otherwise(subject)) is not None:
         return cut

@@ -19,7 +19,7 @@ from verify import documents
 from verify.errors import UsageError
 
 SCHEMA = "verify-baseline/1"
-REMEDY = "Write it anew: verify gate REPORT.json --update-baseline."
+REMEDY = "Write it anew: verify run --fresh, then verify gate reports/latest/report.json --update-baseline."
 MEASURED = ("strain", "sensitivity", "ulps")
 DIGITS = 3
 """Significant digits that are kept, rounded up: more would change with the machine's last bits."""

@@ -15,7 +15,7 @@ from verify.report.reading import cause, measured, reasons, refusals
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
 
-UPDATE = "if it is meant: verify gate REPORT.json --update-baseline, and let the diff be reviewed"
+UPDATE = "if it is meant: verify run --fresh, then verify gate reports/latest/report.json --update-baseline, and let the diff be reviewed"
 
 WORSE = {"strain": 4.0, "sensitivity": 64.0, "ulps": 2.0**20}
 """How many times worse than the baseline a figure may be. The same seed on the same machine gives the same figures; another

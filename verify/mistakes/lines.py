@@ -660,6 +660,8 @@ def in_words(slip: Slip, line: SourceLine, when: str = "") -> str:
     what = place_in_words(slip.place, line) + when
     if slip.how in DERIVATIVES:
         return derivative_in_words(slip, line, None, when)
+    if slip.how == "bare" and _is_mean(line):
+        return f"sums what comes through {what} where it must be averaged"
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
     if slip.how == "mean":
@@ -713,6 +715,14 @@ def place_in_words(place: Site, line: SourceLine) -> str:
 def line_in_words(line: SourceLine) -> str:
     """A line in words."""
     return f"`{_bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
+
+
+def _is_mean(line: SourceLine) -> bool:
+    try:
+        e = ast.parse(line.part, mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(e, ast.Call) and "mean" in (getattr(e.func, "attr", None), getattr(e.func, "id", None))
 
 
 def _is_all(line: SourceLine) -> bool:

@@ -327,9 +327,10 @@ def counts(document: Document) -> str:
 
 
 def summary(document: Document) -> str:
-    """One line: the verdict, the counts, how many cases, how long, which seed."""
+    """One line: the verdict, the counts, how many cases, how long, which seed; and that the gate fails."""
     cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
-    return f"{document['verdict']}: {counts(document)} ({counted(cases, 'case')}, {wall:.1f} s, seed {document['seed']})"
+    gate = "" if document.get("gate", {}).get("passed", True) else "; the gate fails"
+    return f"{document['verdict']}: {counts(document)} ({counted(cases, 'case')}, {wall:.1f} s, seed {document['seed']}){gate}"
 
 
 def judgement(document: Document) -> str | None:

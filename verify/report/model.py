@@ -73,6 +73,10 @@ class Report:
         worst = (v for v in (Verdict.BROKEN, Verdict.SILENT) if v in verdicts)
         return next(worst, Verdict.HOLDS if verdicts else Verdict.SILENT)
 
+    def __bool__(self) -> bool:
+        """Whether all that was asked holds: `assert verify.check(…)` fails for what is broken, and for what is silent."""
+        return self.verdict is Verdict.HOLDS
+
     @property
     def conventions(self) -> dict[str, dict[str, Any]]:
         """Conventions found out of each candidate: layout, reduction, penalty, parameters."""

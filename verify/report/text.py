@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -14,6 +15,7 @@ from verify.report.findings import findings, first_few, folded, judgement, parag
 from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
+    Entry,
     conventions,
     figure,
     harmless,
@@ -37,11 +39,11 @@ def render(document: Document) -> RenderableType:
     for title, right in COLUMNS:
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     previous = None
-    for r, seconds in zip(document["results"], document["environment"]["seconds"], strict=True):
-        cells = [harmless(visible(r["candidate"])) if r["candidate"] != previous else "", r["dtype"], r["law"]]
+    for name, dtype, laws, r, seconds in _rows(document):
+        cells = [harmless(name) if name != previous else "", dtype, first_few(laws)]
         measured = [figure(r["strain"]), f"{r['decided']}/{r['cases']}", f"{seconds:.1f} s"]
         table.add_row(*map(Text, cells), Text(r["verdict"], style=STYLES[r["verdict"]]), *map(Text, measured))
-        previous = r["candidate"]
+        previous = name
     return Group(
         table,
         Text(),
@@ -58,6 +60,17 @@ def render(document: Document) -> RenderableType:
         *_gate(document),
         Text(summary(document)),
     )
+
+
+def _rows(document: Document) -> Iterator[tuple[str, str, list[str], Entry, float]]:
+    """(candidate, dtype, laws, a result of theirs, seconds): one law each, but for those that were not asked of a single case, which come
+    to the same: of a run that was ended, of code that answers to nothing.
+    """
+    timed = zip(document["results"], document["environment"]["seconds"], strict=True)
+    of_law = ((r["candidate"], r["loss"], r["dtype"], r["verdict"], None if r["cases"] == 0 else r["law"]) for r in document["results"])
+    for (name, _, dtype, *_), rows in groupby(zip(of_law, timed, strict=True), key=lambda row: row[0]):
+        results = [row for _, row in rows]
+        yield visible(name), dtype, [r["law"] for r, _ in results], results[0][0], sum(seconds for _, seconds in results)
 
 
 def _gate(document: Document) -> list[Text]:
