@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from verify.profiles import PROFILES
+
 
 @click.command("power")
 @click.option("--loss", "losses", multiple=True, metavar="NAME|FILE.py[:NAME]", help="Spec; repeatable. All shipped ones if not given.")
 @click.option("--penalty", default="l2", show_default=True, metavar="NAME|FILE.py[:NAME]", help="Penalty of the objective.")
 @click.option("--dtype", default="float64,float32", show_default=True, metavar="NAMES", help="Dtypes, separated by commas.")
-@click.option("--profile", type=click.Choice(["quick", "ci", "deep"]), default="quick", show_default=True, help="How many cases.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True, help="How many cases.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")

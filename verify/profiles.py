@@ -1,4 +1,4 @@
-"""Profiles: the number of cases that a law is judged on; the same numbers for a user's own Hypothesis tests."""
+"""Profiles: the number of cases that a law is judged on, the same for a user's own Hypothesis tests; and the dtypes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
 """About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
 result says how many.
 """
+DTYPES = ("float64", "float32")
+"""In which candidates are judged."""
 
 
 def register() -> None:

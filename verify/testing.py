@@ -17,11 +17,9 @@ from verify.errors import unknown
 from verify.gate.policy import Policy
 from verify.gate.rules import judged
 from verify.report.model import Report
-from verify.report.reading import accepted, details, sentence
+from verify.report.reading import FIGURES, accepted, details, sentence
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
-
-MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def _ruled(document: Mapping[str, Any], task: Task, policy: Policy) -> TestOutco
     (entry,) = document["results"]
     here = replace(policy, baseline=None, time_budget=None, deviations=() if entry["verdict"] == "holds" else policy.deviations)
     document = judged({**document, "selection": [task.law]}, here, None)
-    properties = _named(task) | {k: entry[k] for k in MEASURED if entry[k] is not None}
+    properties = _named(task) | {k: entry[k] for k in FIGURES if entry[k] is not None}
     if entry.get("witness"):
         properties["witness"] = entry["witness"]["id"]
     said = "\n".join([sentence(entry) or "", *details(entry)])

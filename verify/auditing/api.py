@@ -15,9 +15,8 @@ from verify.cases import Case
 from verify.conventions import Pins, find_out
 from verify.errors import UsageError, of_type, shown, unknown, whole
 from verify.oracle import Oracle
+from verify.profiles import DTYPES
 from verify.spec.catalogue import find_loss
-
-DTYPES = ("float64", "float32")
 
 
 def audit(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.requested import requested
-from verify.campaign.task import DTYPES, Request
+from verify.campaign.task import Request
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS
 from verify.errors import UsageError, of_type, shown, unknown, whole
-from verify.profiles import PROFILES
+from verify.profiles import DTYPES, PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
 

@@ -578,11 +578,7 @@ def _known(objective: ClaimedFunction, dtype: str) -> Known:
     """What is true of an objective, and the points at which that is known already."""
     values = (getattr(objective, f.name) for f in fields(objective))
     key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
-    if key not in _KNOWN:
-        _KNOWN[key] = truth_of(objective, dtype), OrderedDict()
-        if len(_KNOWN) > OBJECTIVES:
-            del _KNOWN[next(iter(_KNOWN))]
-    return _KNOWN[key]
+    return _KNOWN[key] if key in _KNOWN else _kept(_KNOWN, key, (truth_of(objective, dtype), OrderedDict()), most=OBJECTIVES)
 
 
 def _case(question: Probe, differentiated: Sequence[str]) -> Case:

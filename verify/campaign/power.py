@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from verify.campaign.task import DTYPES
 from verify.campaign.workers import each
 from verify.errors import unknown
 from verify.laws import LAWS
@@ -15,6 +14,7 @@ from verify.oracle.problem_claims import examine_problem
 from verify.power import measure, measure_inputs
 from verify.problem import Instance
 from verify.problem.named import problem_named
+from verify.profiles import DTYPES
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty, find_spec
 from verify.spec.catalogue import names as known_names

@@ -21,11 +21,10 @@ from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.conventions import Pins
 from verify.errors import UsageError, of_type, unknown, whole
-from verify.profiles import PROFILES
+from verify.profiles import DTYPES, PROFILES
 from verify.storage import folder
 from verify.trial import Result, Witness
 
-DTYPES = ("float64", "float32")
 FORMULAS = ("own", "differences")
 """What a pair without a spec may be judged by: the code of its own loss, or differences of what that returns."""
 

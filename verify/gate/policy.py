@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.errors import UsageError, of_type, seconds, shown, unknown
+from verify.profiles import DTYPES
 from verify.settings import known, load
 
 KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "proof", "silent", "time-budget")
@@ -19,7 +20,6 @@ PROOF = ("required", "every size")
 """At one shape, or at each number of examples at which the record is a sum over these."""
 EVERY = "*"
 """What stands for all laws of a candidate in a deviation."""
-DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from fractions import Fraction
 from functools import reduce
 from hashlib import blake2b
 from itertools import product
-from math import gcd, inf, log2
+from math import gcd, log2
 from typing import Any
 
 from flint import fmpz, fmpz_mod_ctx
@@ -894,8 +894,3 @@ RULES: Mapping[str, Callable[..., Any]] = {
 """By the primitive; those of rows, matrices and switches are read by `verify.proof.path`."""
 POLYNOMIAL = {"add", "sub", "mul", "div", "neg", "square", "round_to"}
 """Those that look at the bits of their operands themselves."""
-
-
-def logarithm_of_error(bound: float, points: float) -> float:
-    """log₂ of bound · points; −∞ of nothing."""
-    return log2(bound) + log2(points) if 0 < bound < inf else (inf if bound else -inf)

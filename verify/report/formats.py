@@ -8,19 +8,10 @@ from importlib import import_module
 from pathlib import Path
 
 from verify.errors import unknown
+from verify.report.names import RENDERINGS
 from verify.report.reading import Document
 from verify.storage import save
 from verify.streams import held
-
-RENDERINGS = {
-    "text": "verify.report.text:plain",
-    "json": "verify.documents:as_json",
-    "html": "verify.report.html:render",
-    "markdown": "verify.report.markdown:render",
-    "junit": "verify.report.junit:render",
-    "github": "verify.report.github:render",
-    "sarif": "verify.report.sarif:render",
-}
 
 
 def render(document: Document, format_: str) -> str:

@@ -7,9 +7,7 @@ from xml.etree import ElementTree as ET
 
 from verify.report.audit import entry_lines
 from verify.report.findings import findings, laws_in_words
-from verify.report.reading import Document, Entry, accepted, details, refusals, sentence, visible
-
-MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
+from verify.report.reading import FIGURES, Document, Entry, accepted, details, refusals, sentence, visible
 
 
 def render(document: Document) -> str:
@@ -42,7 +40,7 @@ def _pointers(document: Document) -> dict[int, str]:
 
 def _result(document: Document, r: Entry, seconds: float, pointer: str | None) -> ET.Element:
     case, said, declared = _case(r, seconds), sentence(r), accepted(document, r)
-    _properties(case, {k: r[k] for k in MEASURED if r[k] is not None} | ({} if pointer is None else {"finding": pointer}))
+    _properties(case, {k: r[k] for k in FIGURES if r[k] is not None} | ({} if pointer is None else {"finding": pointer}))
     if said is not None and declared is not None:
         return _skipped(case, f"declared: {declared}. {said}")
     if said is not None:

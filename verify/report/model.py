@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from verify import disk_cache
-from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused, laws
+from verify.campaign.task import Inapplicable, Outcome, Refused, laws
 from verify.campaign.witness import NO_LOSS, as_data, identity
 from verify.candidates.signature import OF_SCORES
 from verify.evidence import Verdict
 from verify.problem.named import problem_named
+from verify.profiles import DTYPES
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss, find_spec

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from verify.evidence import Verdict
 
-FORMATS = ("text", "json", "html", "markdown", "junit", "github", "sarif")
-"""Each has its rendering in `formats`."""
+RENDERINGS = {
+    "text": "verify.report.text:plain",
+    "json": "verify.documents:as_json",
+    "html": "verify.report.html:render",
+    "markdown": "verify.report.markdown:render",
+    "junit": "verify.report.junit:render",
+    "github": "verify.report.github:render",
+    "sarif": "verify.report.sarif:render",
+}
+"""Where each is made: a function from the document to text."""
+FORMATS = tuple(RENDERINGS)
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}

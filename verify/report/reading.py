@@ -15,6 +15,8 @@ from verify.rounding import HALF
 
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
+FIGURES = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
+"""What other tools are told of a result, as properties of a test."""
 
 VERDICTS = ("holds", "broken", "silent")
 
