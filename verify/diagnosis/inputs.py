@@ -23,6 +23,7 @@ from verify.diagnosis import clipping
 from verify.diagnosis.lines import MOST_EDGES, Answered, Found, located, slip
 from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
+from verify.diagnosis.own_constants import GradientCode, left_over
 from verify.diagnosis.wording import Diagnosis
 from verify.difference import joined
 from verify.evidence import Evidence
@@ -340,12 +341,26 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
     if (found := slip(points)) is not None:
         return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
+    if (found := _left_over(subject, case, seen)) is not None:
+        return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
     off = clipping.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
     if off is not None:
         return Diagnosis("clipped", f"the gradient is cut off: {off}")
     if (most := clipping.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
         return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
     return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
+
+
+def _left_over(subject: Memoised, case: Case, seen: list[Seen]) -> Found | None:
+    """A number in the gradient's own code without which it would be right."""
+    code, here = subject.named.problem.code, _seen(subject, case)
+    assert code is not None
+    points = []
+    for s in [*([] if here is None else [here]), *seen][:ALIKE]:
+        with suppress(NotTraced):
+            if (answered := _answered(subject, s)) is not None:
+                points.append((answered, GradientCode(*code.gradient_as_run(s.case.values))))
+    return left_over(points)
 
 
 def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[Answered]:

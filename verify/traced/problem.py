@@ -221,6 +221,15 @@ class Code:
         found = as_run(self.f, given, self.variables)
         return found, np.array([float(x) for x in _inputs(given, found)])
 
+    def gradient_as_run(self, values: Values) -> tuple[Tape, NDArray[np.float64], int]:
+        """The gradient's code, the inputs of its record, and how many of these, the last, are tiny numbers that it adds.
+
+        Raises NotTraced.
+        """
+        given, _ = self._place(values)
+        (first, *_), tape = self._gradient_records(given)
+        return tape, np.array([float(x) for x in _inputs(given, first)]), len(first.guards)
+
     def parts(self, values: Values) -> list[Part]:
         """One element of all inputs."""
         record, key = self.record(values)
