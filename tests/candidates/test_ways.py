@@ -369,3 +369,16 @@ def test_labels_in_single_precision_are_named():
     assert "computed with in single precision" in result.diagnosis["message"]
     doubled = check(lambda preds, dtrain: (2 * rounded(preds, dtrain)[0], 0 * preds + 1), loss="squared_error", laws=("gradient",))
     assert "float32" not in doubled.results[0].diagnosis["message"]
+
+
+def of_classes(W, X, y, reg):
+    """Labels are classes to it."""
+    s = X @ W
+    return s[np.arange(len(y)), y].sum(), W
+
+
+@pytest.mark.parametrize(("loss", "told"), [("hinge", True), ("multiclass_hinge", False)])
+def test_who_takes_targets_for_classes_is_told_what_they_are(loss, told):
+    (result,) = check(of_classes, loss=loss, laws=("value",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    assert ("to hinge y holds real numbers, -1, 1, and no classes" in result.diagnosis["message"]) is told

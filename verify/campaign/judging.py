@@ -130,7 +130,8 @@ def _performed(task: Task, record: TaskNotes | None) -> Outcome | Inapplicable:
 def _result(task: Task, found: Conventions, record: TaskNotes | None) -> Result | str:
     """What becomes of the law, or the reason why it has nothing to ask."""
     if found.complaint is not None:
-        return failed(task, found.complaint, None if found.question is None else _complaint_case(found))
+        what = Misbehaviour(found.complaint.code, f"{found.complaint}{_of_targets(task.request, found.complaint)}")
+        return failed(task, what, None if found.question is None else _complaint_case(found))
     if record is not None:
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
@@ -579,6 +580,17 @@ def _known(objective: ClaimedFunction, dtype: str) -> Known:
     values = (getattr(objective, f.name) for f in fields(objective))
     key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
     return _KNOWN[key] if key in _KNOWN else _kept(_KNOWN, key, (truth_of(objective, dtype), OrderedDict()), most=OBJECTIVES)
+
+
+def _of_targets(request: Request, complaint: Misbehaviour) -> str:
+    """What labels are to the spec, for whoever takes them for something else: the loss may be named wrongly."""
+    targets = None if complaint.code != "crashed" or problem_named(request.loss) is not None else find_loss(request.loss).targets
+    shown = ", ".join(f"{t:g}" for t in (targets or ())[:SHOWN_TARGETS])
+    more = ", …" if len(targets or ()) > SHOWN_TARGETS else ""
+    return f"; to {request.loss} y holds real numbers, {shown}{more}, and no classes" if targets else ""
+
+
+SHOWN_TARGETS = 3
 
 
 def _case(question: Probe, differentiated: Sequence[str]) -> Case:
