@@ -292,10 +292,23 @@ def lost_digits(document: Document) -> list[tuple[str, str]]:
             continue
         what, at = ("gradients lose digits", entry(place)) if "entry" in place else ("losses lose digits", "the loss")
         what += "" if "loses" in place else " of small entries"
-        worst = f"{at} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
+        worst = f"{at} is {', exactly '.join(_told_apart(place['measured'], place['expected']))}"
         why = f": {place['loses']}" if "loses" in place else ""
         rows.append((visible(r["candidate"]), visible(f"{r['dtype']} {what}: {worst}{why} (max-ulps can forbid it)")))
     return list(dict.fromkeys(rows))
+
+
+def _told_apart(a: Any, b: Any) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart.
+
+    >>> _told_apart(0.0, 1.5e-28), _told_apart(2.66012e-25, 2.66014e-25)
+    (('0', '1.5e-28'), ('2.66012e-25', '2.66014e-25'))
+    """
+    pairs = ((figure(a, f".{digits}g"), figure(b, f".{digits}g")) for digits in DIGITS)
+    return next((pair for pair in pairs if pair[0] != pair[1]), (figure(a, ".17g"), figure(b, ".17g")))
+
+
+DIGITS = (3, 6, 9, 12)
 
 
 def entry(place: Entry) -> str:
