@@ -12,8 +12,12 @@ from candidates.layers import holds, is_broken_for
 
 import verify
 from verify import Candidate, UsageError, Verdict, check
+from verify.campaign import documents, witness
 from verify.candidates import Upstream, adapted, framework_of
+from verify.nested import decimal
 from verify.pair import Estimated, Pair, Start, case_of
+from verify.report.formats import render
+from verify.report.pytest_function import function
 from verify.trial import Trial
 
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
@@ -442,6 +446,62 @@ def test_what_is_done_with_outputs_is_stated(name):
     report = check(FOLLOWS[name], loss=None, at=HERE, profile="quick", laws=("purity",), seed=7)
     (conventions,) = report.conventions.values()
     assert (conventions.get("upstream"), conventions["framework"]) == (TOLD[name], "torch")
+
+
+class TwoHalves(torch.autograd.Function):
+    """Two outputs, of which the backward forgets a factor of the second."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2, x**3
+
+    @staticmethod
+    def backward(ctx, up, upper):
+        (x,) = ctx.saved_tensors
+        return 2 * x * up + x**2 * upper
+
+
+@pytest.mark.parametrize(("f", "parts"), [(DOES_NOT["forgets it"][0], ["upstream"]), (TwoHalves, ["upstream[0]", "upstream[1]"])])
+def test_a_counterexample_of_one_array_can_be_repeated_by_hand(f, parts):
+    report = check(f, loss=None, at=HERE, profile="quick", laws=("gradient",))
+    (result,) = report.to_dict()["results"]
+    found = result["witness"]
+    upstream = [torch.tensor(decimal(found["upstream"][name]), dtype=torch.float64) for name in parts]
+    x = torch.tensor(decimal(found["values"]["x"]), dtype=torch.float64, requires_grad=True)
+    y = f.apply(x)
+    (g,) = torch.autograd.grad(y, x, upstream)
+    assert g[tuple(found["entry"])].item() == found["measured"]
+    assert all(f"\n  {name}={decimal(found['upstream'][name])}\n" in str(report) for name in parts)
+
+
+def test_every_form_of_a_counterexample_of_one_array_has_its_upstream_gradient(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "layers.py").write_text(FORGETS, encoding="utf-8")
+    report = check("layers.py:Square", at=HERE, profile="quick", laws=("gradient",), in_process=True)
+    (outcome,) = report.outcomes
+    line = f"upstream={decimal(outcome.upstream['upstream'])}"
+    assert documents.read(outcome.task, documents.as_data(outcome)).upstream == outcome.upstream  # as a ledger has it
+    for format_ in ("text", "html", "junit", "sarif"):
+        assert line in render(report.to_dict(), format_).replace("&#39;", "'")
+    found = witness.document(outcome)
+    assert line in str(verify.replay(found, in_process=True))
+    assert f"'upstream': {{'upstream': {decimal(outcome.upstream['upstream'])}}}" in function(found)
+
+
+FORGETS = """import torch
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, up):
+        return 2 * ctx.saved_tensors[0]
+"""
 
 
 def test_a_claim_of_convexity_is_of_each_output():

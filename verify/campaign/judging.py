@@ -37,6 +37,7 @@ from verify.candidates import (
     resolve,
     tampering,
     upstream_described,
+    upstream_drawn,
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, is_symmetric, loss_and_gradient, loss_of, slots, to_plain
@@ -317,7 +318,8 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
         # Steps that the dtype swamps say nothing of the code, and what differences do not ask at all is asked where it can be decided.
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | upstream_described(f)
-    return Outcome(task, _limited(result, limitations), told, place=place_of(f))
+    drawn = upstream_drawn(f) if result.witness is not None else {}
+    return Outcome(task, _limited(result, limitations), told, place=place_of(f), upstream=drawn)
 
 
 def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:

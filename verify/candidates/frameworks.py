@@ -190,7 +190,7 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
         return call.loss_alone(*arguments) if ways == [call] else either(*arguments)  # type: ignore[attr-defined]
 
     either = named(f, either, call.framework)  # type: ignore[attr-defined]
-    either.facts = getattr(call, "facts", {})  # type: ignore[attr-defined]
+    either.facts, either.weights = getattr(call, "facts", {}), getattr(call, "weights", [])  # type: ignore[attr-defined]
     if hasattr(call, "pull"):
         either.pull, either.loss_alone = pull, loss_alone  # type: ignore[attr-defined]
     return either

@@ -339,7 +339,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
-            return Pulled(value=value, gradient=_array(gradient), facts=upstream.described([shapes[k] for k in chosen], left_out))
+            told = upstream.described([shapes[k] for k in chosen], left_out)
+            return Pulled(value=value, gradient=_array(gradient), facts=told, weights=[*weights.values()])
 
     return answering(pull)
 

@@ -472,7 +472,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             return _array(returned)
         places, told = _chosen(leaves, upstream)
         outputs = [torch.view_as_real(leaves[k].resolve_conj()) if leaves[k].is_complex() else leaves[k] for k in places]
-        weights = [_weight(v, y, scale, layout) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)]
+        drawn = upstream.weights([y.shape for y in outputs])
+        weights = [_weight(v, y, scale, layout) for v, y in zip(drawn, outputs, strict=True)]
         changed: list[bool] = []
         gradient = _gradient(outputs, leaf, weights, changed) if backward else None
         value = _array(outputs[0]) if len(outputs) == 1 and outputs[0].numel() == 1 else _contracted(weights, outputs)
@@ -487,7 +488,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             return [torch.view_as_real(found[k].resolve_conj()) if found[k].is_complex() else found[k] for k in places]
 
         habits = partial(_otherwise, code, {(): _tensor(np.array(arguments[i]))}, weights, own)
-        return Pulled(value=value, gradient=gradient, facts=told, changed=any(changed), layouts=layouts, habits=habits)
+        said: dict[str, Any] = {"facts": told, "weights": drawn}
+        return Pulled(value=value, gradient=gradient, changed=any(changed), layouts=layouts, habits=habits, **said)
 
     def followed(i: int, backward: bool, *tensors: Any) -> Any:
         """The same of tensors: the value, and the gradient or None."""
