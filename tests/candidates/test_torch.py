@@ -553,6 +553,60 @@ class Own(torch.autograd.Function):
     assert again.to_dict()["results"][0]["diagnosis"] == entry["diagnosis"]
 
 
+class Product(torch.autograd.Function):
+    """Of an array and a parameter, whose gradient forgets the array."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * w
+
+    @staticmethod
+    def backward(ctx, up):
+        return up * ctx.saved_tensors[1], up
+
+
+class Scaled(torch.nn.Module):
+    """With a parameter and a buffer, which take an array of another dtype beside them."""
+
+    def __init__(self, product=torch.mul):
+        super().__init__()
+        self.product, self.w = product, torch.nn.Parameter(torch.tensor([1.25, 0.5, -2.0]))
+        self.register_buffer("shift", torch.tensor([0.5, 0.25, 3.0]))
+
+    def forward(self, x):
+        return self.product(x, self.w) + self.shift
+
+
+TAKEN = (
+    "its parameters are in float32, and are taken in float64, which is judged: give --dtype float32 (dtypes=('float32',)) to judge it "
+    "as it is"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "dtypes", "said"),
+    [
+        (Scaled(), None, True),
+        (Scaled(), ("float32",), False),
+        (torch.nn.Linear(3, 2), ("float32",), False),
+        (torch.nn.Linear(3, 2).double(), None, False),
+    ],
+)
+def test_parameters_of_another_dtype_are_judged_and_it_is_said(module, dtypes, said):
+    report = check(module, at=HERE, dtypes=dtypes, profile="quick", laws=("gradient", "formula"))
+    (conventions,), results = report.conventions.values(), report.to_dict()["results"]
+    assert report.verdict is Verdict.HOLDS
+    assert conventions["wrt"] == ["x", *(name for name, _ in module.named_parameters())]
+    assert {TAKEN in r.get("limitations", ()) for r in results} == {said}
+
+
+def test_a_wrong_gradient_for_a_parameter_of_another_dtype_is_broken():
+    report = check(Scaled(Product.apply), at=HERE, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert report.to_dict()["results"][0]["witness"]["input"] == "w"
+
+
 SINGLE_NET = torch.nn.Linear(3, 1)
 WRONG_USE = {
     "parameters of another dtype": (torch.nn.Linear(3, 1), HERE, "computes in float32 and refuses float64 .* with --dtype float32"),

@@ -378,7 +378,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
     beside = task.request.reference is not None or task.request.surrogate is not None
-    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2, single=beside)
+    layer = layered(f, at, upstream, wrt, dtype=task.dtype, twice=task.request.derivative == 2, single=beside)
     if layer is None:
         own = arguments_of(adapted(f, upstream), at)
         f = _called(f, own, upstream, "the candidate")

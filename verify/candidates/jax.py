@@ -45,14 +45,16 @@ def is_own(f: object) -> bool:
     return type(f).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
-    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too."""
+def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
+    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too. It is asked in the
+    dtype that is judged.
+    """
     own = arguments_of(f, at)
     if own.alone and not single:
         return None
     whole = {"x": own.values["x"]} if own.alone else at.given
     named_ = dict(whole) if isinstance(whole, dict) else dict(zip(own.trees, whole, strict=True))
-    found = guarded_call(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(at.dtype)),))
+    found = guarded_call(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(dtype)),))
     return None if found is None else (found, own, named_)
 
 

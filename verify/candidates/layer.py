@@ -77,22 +77,25 @@ def layered(
     upstream: Upstream,
     wrt: Sequence[str] | None = None,
     *,
+    dtype: str | None = None,
     twice: bool = False,
     single: bool = False,
 ) -> tuple[Layered, Example] | None:
-    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. Where it
-    is to be differentiated `twice`, its gradients are outputs, too, for an upstream gradient that is one more input. A function of a
-    `single` array is one where another is judged beside it, which the same upstream gradient weighs.
+    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. It is
+    judged in the example's dtype, or in `dtype`. Where it is to be differentiated `twice`, its gradients are outputs, too, for an upstream
+    gradient that is one more input. A function of a `single` array is one where another is judged beside it, which the same upstream
+    gradient weighs.
 
     Raises UsageError where its backward can be called in no way, and where nobody can differentiate that.
     """
     at, v, first = given.given, None, None
+    dtype = given.dtype if dtype is None else dtype
     if isinstance(at, dict) and UPSTREAM in at and not _takes_upstream(f):
         at, v = {name: a for name, a in at.items() if name != UPSTREAM}, at[UPSTREAM]
     if twice:
         if isinstance(at, dict) and FIRST in at:
             at, first = {name: a for name, a in at.items() if name != FIRST}, at[FIRST]
-        found = layer_of(f, Example(at), single=True)
+        found = layer_of(f, Example(at), dtype, single=True)
         if found is None:
             raise UsageError(
                 "derivative is 2, and the candidate is none that a framework differentiates: give a function of torch or jax, an "
@@ -101,7 +104,10 @@ def layered(
         layer, own, named = found
         return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
-    found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at), single=single)
+    if isinstance(there, Candidate):
+        found = _of_pair(there, at, wrt)
+    else:
+        found = of_object(there, at) or layer_of(f, Example(at), dtype, single=single)
     if found is None:
         return None
     layer, own, named = found
@@ -123,7 +129,8 @@ def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, u
         both = guarded_call(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
     except Misbehaviour as error:
         candidate, stated = _stated(layer, own, at, v, upstream)
-        return replace(candidate, beside=(f"it cannot be differentiated twice, so its gradient alone is judged: it {error}",)), stated
+        refused = f"it cannot be differentiated twice, so its gradient alone is judged: it {error}"
+        return replace(candidate, beside=(*candidate.beside, refused)), stated
     return _stated(both, mine, whole, v, upstream)
 
 
@@ -171,6 +178,7 @@ def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: 
         grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework),
         pull=partial(_pull, layer, many),
         facts=told,
+        beside=tuple(getattr(layer, "beside", ())),
     )
     return candidate, Example({**at, UPSTREAM: v})
 

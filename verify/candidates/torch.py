@@ -63,9 +63,9 @@ def is_own(f: object) -> bool:
     return isinstance(f, torch.nn.Module) or _function(f) is not None or (isinstance(f, type) and issubclass(f, torch.nn.Module))
 
 
-def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
+def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
     """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names; of a `single`
-    array, too.
+    array, too. Parameters of another dtype than the one that is judged are taken in that, unless it refuses an array beside them.
     """
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
@@ -74,8 +74,8 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
     known, given = {*parameters, PARAMETERS}, at.given
     mine = {name: a for name, a in given.items() if name not in known} if isinstance(given, dict) and parameters else given
     inputs = arguments_of(source, Example(mine))
-    told = {str(p.dtype).removeprefix("torch.") for p in parameters.values()}
-    if inputs.alone and not single and (not parameters or told != {Example(mine).dtype}):
+    others = sorted({str(p.dtype).removeprefix("torch.") for p in parameters.values()} - {dtype})
+    if inputs.alone and not single and (not parameters or (others and not _answers(f, inputs.packed(inputs.at(dtype))))):
         return None
     names = tuple("x" if inputs.alone else name for name in inputs.trees)
     here = {name: p.detach().cpu().numpy().copy() for name, p in parameters.items()}
@@ -90,6 +90,7 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
     graph = Graph(
         f=apply, source=(source, source), names=whole, inputs=names, example=example, plain=plain, inner=is_own(f), scalars=scalars
     )
+    graph = replace(graph, beside=(_taken(others, dtype),)) if others else graph
     named_ = {**values, **example}
     own = arguments_of(lambda **_: None, Example(named_))
     there = (own.packed(own.at(Example(named_).dtype)),)
@@ -100,6 +101,22 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
             raise
         found = guarded_call(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
     return None if found is None else (found, own, named_)
+
+
+def _taken(others: Sequence[str], dtype: str) -> str:
+    """What there is to say of parameters in other dtypes than the one that is judged."""
+    told = f"its parameters are in {' and '.join(others)}, and are taken in {dtype}, which is judged"
+    is_judged = len(others) == 1 and others[0] in {str(d).removeprefix("torch.") for d in OTHER}
+    return f"{told}: give --dtype {others[0]} (dtypes=({others[0]!r},)) to judge it as it is" if is_judged else told
+
+
+def _answers(f: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+    """Whether `f` takes these arrays beside the parameters that it has."""
+    try:
+        guarded_call(f, tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arguments))
+    except Misbehaviour:
+        return False
+    return True
 
 
 def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -156,7 +173,7 @@ def _one_thread() -> Iterator[None]:
 class Graph:
     """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
     in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back, `constants`
-    those for which torch refuses one, `scalars` numbers that are handed over as tensors.
+    those for which torch refuses one, `scalars` numbers that are handed over as tensors, `beside` what there is to say of parameters.
     """
 
     f: Callable[..., Any]
@@ -170,6 +187,7 @@ class Graph:
     without: tuple[tuple[Any, ...], ...] = ()
     constants: frozenset[Any] = frozenset()
     scalars: frozenset[Any] = frozenset()
+    beside: tuple[str, ...] = ()
     framework: str = "torch"
 
     def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
@@ -286,7 +304,7 @@ class Graph:
         f = self.f
         if isinstance(f, torch.nn.Module):
             state = {name: tensors[name] for name in self.example} if self.plain else tensors.get(PARAMETERS, {})
-            buffers = {name: b.clone() for name, b in f.named_buffers()}  # as they were before each call
+            buffers = {name: b.to(dtype if b.is_floating_point() else b.dtype, copy=True) for name, b in f.named_buffers()}  # as they were
             return torch.func.functional_call(f, {**state, **buffers}, tuple(mine))
         return _returned(f, mine, dtype)
 
