@@ -175,7 +175,7 @@ def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: 
     told = {"upstream": f"drawn at random for outputs of shape {' and '.join(str(np.shape(part)) for part in y)}"}
     candidate = Layered(
         loss=_signed(loss, forward, [*names, UPSTREAM], layer.framework),
-        grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework),
+        grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework, runs=forward),
         pull=partial(_pull, layer, many),
         facts=told,
         beside=tuple(getattr(layer, "beside", ())),
@@ -199,12 +199,19 @@ def _sum(weights: Sequence[Any], outputs: Sequence[Any]) -> Any:
     return total
 
 
-def _signed(f: Callable[..., Any], like: Callable[..., Any], names: Sequence[str], framework: str | None = None) -> Callable[..., Any]:
-    """`f` with these arguments, beside the code that it runs."""
+def _signed(
+    f: Callable[..., Any],
+    like: Callable[..., Any],
+    names: Sequence[str],
+    framework: str | None = None,
+    *,
+    runs: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """`f` with these arguments, beside the code that it is, and that it `runs` too."""
     f.__name__ = f.__qualname__ = getattr(like, "__name__", "f")
     f.__module__ = getattr(like, "__module__", None) or ""
     f.framework = framework or getattr(like, "framework", None)  # type: ignore[attr-defined]
-    f.__wrapped__ = like  # type: ignore[attr-defined]  # by which its modules are found
+    f.__wrapped__, f.runs = like, runs  # type: ignore[attr-defined]  # by which its modules are found
     f.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])  # type: ignore[attr-defined]
     return f
 
@@ -321,7 +328,7 @@ def _given(role: BackwardArgument, saved: Any, inputs: Mapping[str, Any], upstre
 
 def _times(v: Any, jacobian: Any, x: Any) -> Any:
     """Σ v·J over the entries of the residuals."""
-    jacobian = jacobian.toarray() if hasattr(jacobian, "toarray") else jacobian
+    jacobian = jacobian.toarray() if hasattr(type(jacobian), "toarray") else jacobian  # one that is recorded refuses to be asked
     k = np.ndim(v)
     if np.shape(jacobian) != (*np.shape(v), *np.shape(x)):
         raise Misbehaviour("shape", f"returned a Jacobian of shape {np.shape(jacobian)}, where {(*np.shape(v), *np.shape(x))} is due")
