@@ -553,7 +553,44 @@ class Own(torch.autograd.Function):
     assert again.to_dict()["results"][0]["diagnosis"] == entry["diagnosis"]
 
 
-class Product(torch.autograd.Function):
+def test_arguments_of_operators_have_their_names():
+    @torch.library.custom_op("verify_tests::bent", mutates_args=())
+    def bent(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x) * w
+
+    def back(ctx, up):
+        x, w = ctx.saved_tensors
+        return up * torch.cos(x) * w, up * torch.sin(x)
+
+    bent.register_autograd(back, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    for f in (bent, torch.ops.verify_tests.bent, torch.ops.verify_tests.bent.default):
+        report = check(f, at=(HERE, HERE + 1), profile="quick", laws=("gradient",))
+        (conventions,) = report.conventions.values()
+        assert (report.verdict, conventions["wrt"]) == (Verdict.HOLDS, ["x", "w"])
+
+
+def decimal_constants(slip):
+    class Decimal(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.where(x > 0, x * 0.7, 0.3 * x)
+
+        @staticmethod
+        def backward(ctx, up):
+            return torch.where(ctx.saved_tensors[0] > 0, up * 0.7 * slip, 0.3 * up)
+
+    return Decimal
+
+
+@pytest.mark.parametrize(("slip", "due"), [(1.0, "holds"), (1 + 1e-10, "broken"), (1.001, "broken")])
+def test_what_an_upstream_gradient_makes_of_constants_in_float32_leaves_nothing_open(slip, due):
+    x = np.array([1.5, -0.3, 2.0, -1.1, 0.7], np.float32)
+    (result,) = check(decimal_constants(slip), at=x, profile="quick", laws=("formula",)).results
+    assert (result.verdict.value, result.decided > 0.8 * result.cases) == (due, True)
+
+
+class HalfProduct(torch.autograd.Function):
     """Of an array and a parameter, whose gradient forgets the array."""
 
     @staticmethod
@@ -602,7 +639,7 @@ def test_parameters_of_another_dtype_are_judged_and_it_is_said(module, dtypes, s
 
 
 def test_a_wrong_gradient_for_a_parameter_of_another_dtype_is_broken():
-    report = check(Scaled(Product.apply), at=HERE, profile="quick", laws=("gradient",))
+    report = check(Scaled(HalfProduct.apply), at=HERE, profile="quick", laws=("gradient",))
     assert report.verdict is Verdict.BROKEN
     assert report.to_dict()["results"][0]["witness"]["input"] == "w"
 

@@ -31,6 +31,7 @@ from verify.candidates.upstream import (
     recorder_in,
 )
 from verify.difference import joined
+from verify.traced.jaxpr import GIVEN
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
@@ -300,7 +301,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
         if found is None:
             return returned
         leaves, tree = jax.tree.flatten(returned)
-        weights = dict(zip(found[0], upstream.weights([tuple(leaves[k].shape) for k in found[0]]), strict=True))
+        drawn = upstream.weights([tuple(leaves[k].shape) for k in found[0]])
+        weights = {k: GIVEN.bind(jax.numpy.asarray(v, leaves[k].dtype)) for k, v in zip(found[0], drawn, strict=True)}
         parts = [leaves[k] if leaves[k].ndim == 0 and len(weights) == 1 else (v * leaves[k]).sum() for k, v in weights.items()]
         if not backward:
             return sum(parts[1:], parts[0]), None

@@ -39,6 +39,7 @@ from verify.candidates.upstream import (
 from verify.difference import joined
 from verify.errors import UsageError
 from verify.library_errors import TORCH_NO_DERIVATIVE, TORCH_ONLY_BACKWARD, TORCH_OTHER_DTYPE
+from verify.traced.tensors import as_given
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
 
@@ -70,7 +71,7 @@ def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Gra
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
     parameters = {name: p for name, p in f.named_parameters() if p.requires_grad} if isinstance(f, torch.nn.Module) else {}
-    source = f.forward if isinstance(f, torch.nn.Module) else _of_autograd(g, True, Upstream()) if (g := _function(f)) else f
+    source = f.forward if isinstance(f, torch.nn.Module) else _of_autograd(g, True, Upstream()) if (g := _function(f)) else _code(f)
     known, given = {*parameters, PARAMETERS}, at.given
     mine = {name: a for name, a in given.items() if name not in known} if isinstance(given, dict) and parameters else given
     inputs = arguments_of(source, Example(mine))
@@ -150,6 +151,26 @@ def _gradients_of(y: torch.Tensor, leaves: list[torch.Tensor], v: torch.Tensor) 
 
 PARAMETERS = "parameters"
 """What the dict of a module's parameters is called, where their names have dots."""
+
+
+def _code(f: Any) -> Any:
+    """What has the names of the arguments of an operator: the function that one of `torch.library` runs, or one like its schema. Whatever
+    else it is has its own.
+    """
+    if isinstance(f, torch.library.CustomOpDef):
+        return f._init_fn
+    one = f.default if isinstance(f, torch._ops.OpOverloadPacket) else f
+    if not isinstance(one, torch._ops.OpOverload):
+        return f
+
+    def call(*arguments: Any) -> Any:
+        return f(*arguments)
+
+    space, _, call.__name__ = one._schema.name.partition("::")
+    call.__module__, call.__qualname__ = f"torch.ops.{space}", call.__name__
+    names = (inspect.Parameter(a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in one._schema.arguments if not a.kwarg_only)
+    call.__signature__ = inspect.Signature([*names])  # type: ignore[attr-defined]
+    return call
 
 
 def _function(f: Any) -> Any:
@@ -518,9 +539,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
         if not any(isinstance(y, torch.Tensor) for y in leaves) or not (inner or _are_outputs(returned, leaves, leaf.shape, upstream)):
             return returned
         outputs = [leaves[k] for k in _chosen(leaves, upstream)[0]]
-        weights = [
-            torch.from_numpy(np.array(v)).to(y.dtype) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)
-        ]
+        drawn = upstream.weights([y.shape for y in outputs])
+        weights = [as_given(torch.from_numpy(np.array(v)).to(y.dtype)) for v, y in zip(drawn, outputs, strict=True)]
         alone = len(outputs) == 1 and outputs[0].numel() == 1
         value = outputs[0] if alone else sum((v * y).sum() for v, y in zip(weights, outputs, strict=True))
         if not backward:

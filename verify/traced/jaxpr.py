@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import scipy.special as sp
-from jax.extend.core import Literal
+from jax.extend.core import Literal, Primitive
 
 from verify.tape.tape import SourceLine
 from verify.traced import infinite, matrices
@@ -24,6 +24,13 @@ from verify.traced.windows import dilated, slid, windowed
 
 MOST_ROUNDS = 10_000
 """Of a loop that ends by what it computes."""
+
+
+GIVEN = Primitive("as_given")
+"""Of an array whose numbers are exact, and are recorded as they are: what is computed of them alone is, too, and is not a number that was
+rounded before.
+"""
+GIVEN.def_abstract_eval(lambda a: a)
 
 
 def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
@@ -89,6 +96,9 @@ class _Program:
         if name in CALLS:
             inner = next(params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params)
             return self._called(inner, ins)
+        if step.primitive is GIVEN:
+            (a,) = map(np.asarray, ins)
+            return [Traced(self.recorder, a if a.ndim else a[()], self.recorder.constants(a.astype(np.float64)))]
         if not has_recorded(ins):
             found = step.primitive.bind(*map(_given, ins), **params)
             return [_plain(y) for y in (found if step.primitive.multiple_results else [found])]
