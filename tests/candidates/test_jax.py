@@ -156,6 +156,13 @@ def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
     is_broken_for(*SLIPS[name])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_over_segments_are_recorded(dtype):
+    at = (RANDOM.normal(size=(4, 3)).astype(dtype), np.array([1, 0, 2, 2]))
+    report = check(lambda x, ids: jax.ops.segment_sum(x * x, ids, num_segments=3), at=at, profile="quick", laws=("formula",))
+    assert [r.verdict.value for r in report.results] == ["holds"], str(report)
+
+
 @pytest.mark.parametrize(("slip", "due"), [(1.0, "holds"), (1.001, "broken")])
 def test_constants_in_float32_leave_nothing_open(slip, due):
     @jax.custom_jvp

@@ -114,7 +114,7 @@ class _Program:
             except (TypeError, ValueError, IndexError, AttributeError) as error:
                 if self.recorder.failure is not None:
                     raise self.recorder.failure from None
-                self.recorder.fail(f"jax's {name} is not followed ({type(error).__name__}: {str(error)[:80]})")
+                self.recorder.fail(f"jax's {name} is not followed ({type(error).__name__}: {' '.join(str(error).split())[:80]})")
         parts = list(found) if step.primitive.multiple_results else [found]
         return [self._in_format(y, v.aval) for y, v in zip(parts, step.outvars, strict=True)]
 
@@ -351,9 +351,10 @@ def _added_at(program: _Program, step: Any, x: Any, at: Any, updates: Any) -> An
     """Each number is added where jax's own transpose of this finds it."""
     at = jax.numpy.asarray(program.decided(at))
     shape, size = np.shape(x), prod(np.shape(x))
+    own = {key: step.params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
     with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(True):
         zeros = jax.numpy.zeros(shape, np.float64)
-        _, back = jax.vjp(lambda u: step.primitive.bind(zeros, at, u, **step.params), jax.numpy.zeros(np.shape(updates), np.float64))
+        _, back = jax.vjp(lambda u: jax.lax.scatter_add(zeros, at, u, **own), jax.numpy.zeros(np.shape(updates), np.float64))
         places = np.asarray(back(jax.numpy.arange(1.0, size + 1).reshape(shape))[0]).astype(int).ravel()
     found, flat = np.ravel(lifted(program.recorder, x).copy()), np.ravel(lifted(program.recorder, updates))
     kept = places > 0
