@@ -553,6 +553,41 @@ class Own(torch.autograd.Function):
     assert again.to_dict()["results"][0]["diagnosis"] == entry["diagnosis"]
 
 
+def test_a_kernel_that_needs_a_gpu_is_skipped_with_a_word_where_there_is_none():
+    triton = pytest.importorskip("triton", reason="triton is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+
+    @triton.jit
+    def kernel(x, y):
+        pass
+
+    class OfTriton(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = torch.empty_like(x)
+            kernel[(1,)](x, y)
+            return y
+
+        @staticmethod
+        def backward(ctx, up):
+            return up
+
+    class OfCuda(OfTriton):
+        @staticmethod
+        def forward(ctx, x):
+            return x.cuda()
+
+    def in_a_loss(x):
+        return OfCuda.apply(x).sum()
+
+    for f in (OfTriton, OfCuda, in_a_loss):
+        with pytest.raises(UsageError, match=r"needs a GPU, and there is none here .*: it was skipped"):
+            check(f, at=HERE, profile="quick")
+    with pytest.raises(UsageError, match="needs a GPU"):
+        check(lambda x, w: OfTriton.apply(x) * w, at=(HERE, HERE), profile="quick")
+
+
 def test_arguments_of_operators_have_their_names():
     @torch.library.custom_op("verify_tests::bent", mutates_args=())
     def bent(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
