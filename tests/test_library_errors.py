@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
 import sympy
+from numba import cuda
 
 from verify import library_errors
 from verify.library_errors import LibraryError
@@ -35,7 +37,50 @@ def python_no_thread(_):
         threading.stack_size(before)
 
 
+def on_a_gpu(ask):
+    """Of libraries that are installed, where there is no GPU."""
+
+    def provoke(_):
+        if cuda.is_available():
+            pytest.skip("there is a GPU")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how they look for one
+            ask()
+
+    return provoke
+
+
+def of_torch():
+    pytest.importorskip("torch").ones(1).cuda()
+
+
+def of_triton():
+    torch, triton = pytest.importorskip("torch"), pytest.importorskip("triton")
+
+    @triton.jit
+    def kernel(x):
+        pass
+
+    kernel[(1,)](torch.ones(1))
+
+
+def of_jax():
+    pytest.importorskip("jax").devices("gpu")
+
+
+def of_pallas():
+    jax = pytest.importorskip("jax")
+    from jax.experimental import pallas
+
+    pallas.pallas_call(lambda x, y: None, out_shape=jax.ShapeDtypeStruct((1,), "float32"))(jax.numpy.ones(1, "float32"))
+
+
+def of_numba():
+    cuda.jit(lambda x: None)[1, 1](np.ones(1))
+
+
 PROVOKED = {
+    "NO_GPU": [on_a_gpu(ask) for ask in (of_torch, of_triton, of_jax, of_pallas, of_numba)],
     "TORCH_NO_DERIVATIVE": [torch_no_derivative],
     "TORCH_ONLY_BACKWARD": [torch_only_backward],
     "TORCH_OTHER_DTYPE": [

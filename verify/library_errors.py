@@ -25,6 +25,12 @@ class LibraryError:
             return False
 
 
+NO_GPU = LibraryError(
+    Exception,
+    "not compiled with CUDA|found no NVIDIA driver|no CUDA GPUs|no CUDA-capable device"
+    "|0 active drivers|instances of gpu are present|only interpret mode is supported on CPU|CUDA driver library cannot be found",
+)
+"""Of torch, triton, jax and numba, where code asks for a GPU and there is none."""
 TORCH_NO_DERIVATIVE = LibraryError(RuntimeError, "is not differentiable with respect to argument")
 """Of an input that must not ask for a gradient, such as the target of some losses."""
 TORCH_ONLY_BACKWARD = LibraryError(RuntimeError, r"incompatible with \.grad\(\)")

@@ -156,6 +156,25 @@ def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
     is_broken_for(*SLIPS[name])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_over_segments_are_recorded(dtype):
+    at = (RANDOM.normal(size=(4, 3)).astype(dtype), np.array([1, 0, 2, 2]))
+    report = check(lambda x, ids: jax.ops.segment_sum(x * x, ids, num_segments=3), at=at, profile="quick", laws=("formula",))
+    assert [r.verdict.value for r in report.results] == ["holds"], str(report)
+
+
+@pytest.mark.parametrize(("slip", "due"), [(1.0, "holds"), (1.001, "broken")])
+def test_constants_in_float32_leave_nothing_open(slip, due):
+    @jax.custom_jvp
+    def f(x):
+        return jnp.where(x > 0, x * 0.7, 0.3 * x * x)
+
+    f.defjvp(lambda at, along: (f(*at), jnp.where(at[0] > 0, 0.7, 0.6 * slip * at[0]) * along[0]))
+    x = np.array([1.5, -0.3, 2.0, -1.1, 0.7], np.float32)
+    (result,) = check(f, at=x, profile="quick", laws=("formula",)).results
+    assert (result.verdict.value, result.decided > 0.8 * result.cases) == (due, True)
+
+
 def test_a_layer_is_compiled_once_a_shape():
     traced = []
 

@@ -65,6 +65,29 @@ def test_a_right_layer_holds_and_is_judged_by_its_own_code(name):
     assert "drawn at random" in told["upstream"]
 
 
+@pytest.mark.parametrize("at", [NORM, tuple(a.astype(np.float32) for a in NORM)], ids=["float64", "float32"])
+@pytest.mark.parametrize("back", [layers.norm_back, layers.gamma_off])
+def test_running_means_in_a_dict_beside_the_layer_are_no_obstacle(back, at):
+    bn_param = {}
+
+    def forward(x, gamma, beta):
+        mean = bn_param.get("running_mean", np.zeros_like(gamma))
+        bn_param["running_mean"] = 0.9 * mean + 0.1 * x.mean(0)
+        return layers.norm(x, gamma, beta)
+
+    report = verify.check(pair(forward, back), at=at, profile="quick", laws=("formula",))
+    assert [r.verdict.value for r in report.results] == ["holds" if back is layers.norm_back else "broken"], str(report)
+    assert type(bn_param["running_mean"]) is np.ndarray
+
+
+def test_the_code_of_a_jacobian_is_judged():
+    verdicts = [
+        [r.verdict.value for r in verify.check(pair(layers.residuals, jac), at=[1.0, 0.5], profile="quick", laws=("formula",)).results]
+        for jac in (layers.jacobian, lambda x: layers.jacobian(x) * (1 + 1e-12))
+    ]
+    assert verdicts == [["holds"], ["broken"]]
+
+
 def test_a_layer_that_seeds_its_random_numbers_with_an_input_holds_and_this_is_told():
     report = verify.check(pair(layers.dropped, layers.dropped_back), at=(X, {"p": 0.7, "seed": 3}), profile="quick", laws=LAWS)
     assert report.verdict is verify.Verdict.HOLDS, str(report)

@@ -12,8 +12,12 @@ from candidates.layers import holds, is_broken_for
 
 import verify
 from verify import Candidate, UsageError, Verdict, check
+from verify.campaign import documents, witness
 from verify.candidates import Upstream, adapted, framework_of
+from verify.nested import decimal
 from verify.pair import Estimated, Pair, Start, case_of
+from verify.report.formats import render
+from verify.report.pytest_function import function
 from verify.trial import Trial
 
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
@@ -444,6 +448,62 @@ def test_what_is_done_with_outputs_is_stated(name):
     assert (conventions.get("upstream"), conventions["framework"]) == (TOLD[name], "torch")
 
 
+class TwoHalves(torch.autograd.Function):
+    """Two outputs, of which the backward forgets a factor of the second."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2, x**3
+
+    @staticmethod
+    def backward(ctx, up, upper):
+        (x,) = ctx.saved_tensors
+        return 2 * x * up + x**2 * upper
+
+
+@pytest.mark.parametrize(("f", "parts"), [(DOES_NOT["forgets it"][0], ["upstream"]), (TwoHalves, ["upstream[0]", "upstream[1]"])])
+def test_a_counterexample_of_one_array_can_be_repeated_by_hand(f, parts):
+    report = check(f, loss=None, at=HERE, profile="quick", laws=("gradient",))
+    (result,) = report.to_dict()["results"]
+    found = result["witness"]
+    upstream = [torch.tensor(decimal(found["upstream"][name]), dtype=torch.float64) for name in parts]
+    x = torch.tensor(decimal(found["values"]["x"]), dtype=torch.float64, requires_grad=True)
+    y = f.apply(x)
+    (g,) = torch.autograd.grad(y, x, upstream)
+    assert g[tuple(found["entry"])].item() == found["measured"]
+    assert all(f"\n  {name}={decimal(found['upstream'][name])}\n" in str(report) for name in parts)
+
+
+def test_every_form_of_a_counterexample_of_one_array_has_its_upstream_gradient(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "layers.py").write_text(FORGETS, encoding="utf-8")
+    report = check("layers.py:Square", at=HERE, profile="quick", laws=("gradient",), in_process=True)
+    (outcome,) = report.outcomes
+    line = f"upstream={decimal(outcome.upstream['upstream'])}"
+    assert documents.read(outcome.task, documents.as_data(outcome)).upstream == outcome.upstream  # as a ledger has it
+    for format_ in ("text", "html", "junit", "sarif"):
+        assert line in render(report.to_dict(), format_).replace("&#39;", "'")
+    found = witness.document(outcome)
+    assert line in str(verify.replay(found, in_process=True))
+    assert f"'upstream': {{'upstream': {decimal(outcome.upstream['upstream'])}}}" in function(found)
+
+
+FORGETS = """import torch
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, up):
+        return 2 * ctx.saved_tensors[0]
+"""
+
+
 def test_a_claim_of_convexity_is_of_each_output():
     def outputs(x):
         return torch.exp(x)
@@ -491,6 +551,132 @@ class Own(torch.autograd.Function):
     (entry,) = report.to_dict()["results"]
     again = verify.replay(entry["witness"]["id"], in_process=True)
     assert again.to_dict()["results"][0]["diagnosis"] == entry["diagnosis"]
+
+
+def test_a_kernel_that_needs_a_gpu_is_skipped_with_a_word_where_there_is_none():
+    triton = pytest.importorskip("triton", reason="triton is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+
+    @triton.jit
+    def kernel(x, y):
+        pass
+
+    class OfTriton(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = torch.empty_like(x)
+            kernel[(1,)](x, y)
+            return y
+
+        @staticmethod
+        def backward(ctx, up):
+            return up
+
+    class OfCuda(OfTriton):
+        @staticmethod
+        def forward(ctx, x):
+            return x.cuda()
+
+    def in_a_loss(x):
+        return OfCuda.apply(x).sum()
+
+    for f in (OfTriton, OfCuda, in_a_loss):
+        with pytest.raises(UsageError, match=r"needs a GPU, and there is none here .*: it was skipped"):
+            check(f, at=HERE, profile="quick")
+    with pytest.raises(UsageError, match="needs a GPU"):
+        check(lambda x, w: OfTriton.apply(x) * w, at=(HERE, HERE), profile="quick")
+
+
+def test_arguments_of_operators_have_their_names():
+    @torch.library.custom_op("verify_tests::bent", mutates_args=())
+    def bent(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x) * w
+
+    def back(ctx, up):
+        x, w = ctx.saved_tensors
+        return up * torch.cos(x) * w, up * torch.sin(x)
+
+    bent.register_autograd(back, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    for f in (bent, torch.ops.verify_tests.bent, torch.ops.verify_tests.bent.default):
+        report = check(f, at=(HERE, HERE + 1), profile="quick", laws=("gradient",))
+        (conventions,) = report.conventions.values()
+        assert (report.verdict, conventions["wrt"]) == (Verdict.HOLDS, ["x", "w"])
+
+
+def decimal_constants(slip):
+    class Decimal(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.where(x > 0, x * 0.7, 0.3 * x)
+
+        @staticmethod
+        def backward(ctx, up):
+            return torch.where(ctx.saved_tensors[0] > 0, up * 0.7 * slip, 0.3 * up)
+
+    return Decimal
+
+
+@pytest.mark.parametrize(("slip", "due"), [(1.0, "holds"), (1 + 1e-10, "broken"), (1.001, "broken")])
+def test_what_an_upstream_gradient_makes_of_constants_in_float32_leaves_nothing_open(slip, due):
+    x = np.array([1.5, -0.3, 2.0, -1.1, 0.7], np.float32)
+    (result,) = check(decimal_constants(slip), at=x, profile="quick", laws=("formula",)).results
+    assert (result.verdict.value, result.decided > 0.8 * result.cases) == (due, True)
+
+
+class HalfProduct(torch.autograd.Function):
+    """Of an array and a parameter, whose gradient forgets the array."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * w
+
+    @staticmethod
+    def backward(ctx, up):
+        return up * ctx.saved_tensors[1], up
+
+
+class Scaled(torch.nn.Module):
+    """With a parameter and a buffer, which take an array of another dtype beside them."""
+
+    def __init__(self, product=torch.mul):
+        super().__init__()
+        self.product, self.w = product, torch.nn.Parameter(torch.tensor([1.25, 0.5, -2.0]))
+        self.register_buffer("shift", torch.tensor([0.5, 0.25, 3.0]))
+
+    def forward(self, x):
+        return self.product(x, self.w) + self.shift
+
+
+TAKEN = (
+    "its parameters are in float32, and are taken in float64, which is judged: give --dtype float32 (dtypes=('float32',)) to judge it "
+    "as it is"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "dtypes", "said"),
+    [
+        (Scaled(), None, True),
+        (Scaled(), ("float32",), False),
+        (torch.nn.Linear(3, 2), ("float32",), False),
+        (torch.nn.Linear(3, 2).double(), None, False),
+    ],
+)
+def test_parameters_of_another_dtype_are_judged_and_it_is_said(module, dtypes, said):
+    report = check(module, at=HERE, dtypes=dtypes, profile="quick", laws=("gradient", "formula"))
+    (conventions,), results = report.conventions.values(), report.to_dict()["results"]
+    assert report.verdict is Verdict.HOLDS
+    assert conventions["wrt"] == ["x", *(name for name, _ in module.named_parameters())]
+    assert {TAKEN in r.get("limitations", ()) for r in results} == {said}
+
+
+def test_a_wrong_gradient_for_a_parameter_of_another_dtype_is_broken():
+    report = check(Scaled(HalfProduct.apply), at=HERE, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert report.to_dict()["results"][0]["witness"]["input"] == "w"
 
 
 SINGLE_NET = torch.nn.Linear(3, 1)

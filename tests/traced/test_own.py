@@ -207,6 +207,17 @@ def test_a_gap_is_rounding_where_small_moves_of_constants_explain_all_of_it(gaps
     assert not explained(lambda moved: None if moved else apart(moved), [0.7978845608], 2.0**-24, size=1.0)
 
 
+SCALES = np.array([0.3, 1.7, -0.6, 0.9, 2.3], np.float32)
+
+
+@pytest.mark.parametrize(("slip", "decided"), [(1.0, True), (1 + 3e-7, False), (1.001, True)], ids=["right", "3e-7", "1e-3"])
+def test_data_that_single_precision_has_rounded_leave_nothing_open_where_both_codes_have_them_alike(slip, decided):
+    x = np.array([-1.0, 0.3, -2.0, 1.1, 0.7], np.float32)
+    report = check(lambda x: ((SCALES * x * x).sum(), 2 * slip * SCALES * x), at=x, laws=("formula",), profile="quick", at_only=True)
+    due = (["holds"] if slip == 1 else ["broken"]) if decided else []
+    assert [r.verdict.value for r in report.results] == due, str(report)
+
+
 def test_where_the_record_decides_nothing_at_the_given_point_differences_do():
     def f(x):
         n = np.linalg.norm(x)

@@ -13,6 +13,8 @@ from verify.evidence import Evidence, Verdict
 from verify.trial import Result, Witness
 
 WITNESSES = ("witness", "worst", "farthest")
+BESIDE = ("conventions", "place", "upstream", "printed")
+"""What is told beside the result."""
 
 
 def as_data(outcome: Outcome | Inapplicable) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def as_data(outcome: Outcome | Inapplicable) -> dict[str, Any]:
     result = {f.name: getattr(outcome.result, f.name) for f in fields(Result)}
     result |= {name: _witness(result[name]) for name in WITNESSES}
     result |= {"verdict": outcome.result.verdict.value, "spread": {str(k): n for k, n in outcome.result.spread.items()}}
-    return {"result": result, **{name: getattr(outcome, name) for name in ("conventions", "place", "printed")}}
+    return {"result": result, **{name: getattr(outcome, name) for name in BESIDE}}
 
 
 def read(task: Task, found: Mapping[str, Any]) -> Outcome | Inapplicable:
@@ -36,7 +38,7 @@ def read(task: Task, found: Mapping[str, Any]) -> Outcome | Inapplicable:
         "spread": {int(k): n for k, n in result["spread"].items()},
         "limitations": tuple(result["limitations"]),
     }
-    return Outcome(task, Result(**result), found["conventions"], place=found["place"], printed=found["printed"])
+    return Outcome(task, Result(**result), **{name: found[name] for name in BESIDE})
 
 
 def exact(outcome: Outcome | Inapplicable) -> tuple[str, Outcome | Inapplicable] | None:

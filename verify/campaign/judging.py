@@ -36,6 +36,7 @@ from verify.candidates import (
     resolve,
     tampering,
     upstream_described,
+    upstream_drawn,
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, is_symmetric, loss_and_gradient, loss_of, slots, to_plain
@@ -314,7 +315,8 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
         # Steps that the dtype swamps say nothing of the code, and what differences do not ask at all is asked where it can be decided.
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | upstream_described(f)
-    return Outcome(task, _limited(result, limitations), told, place=place_of(f))
+    drawn = upstream_drawn(f) if result.witness is not None else {}
+    return Outcome(task, _limited(result, limitations), told, place=place_of(f), upstream=drawn)
 
 
 def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
@@ -374,7 +376,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
     beside = task.request.reference is not None or task.request.surrogate is not None
-    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2, single=beside)
+    layer = layered(f, at, upstream, wrt, dtype=task.dtype, twice=task.request.derivative == 2, single=beside)
     if layer is None:
         own = arguments_of(adapted(f, upstream), at)
         f = _called(f, own, upstream, "the candidate")

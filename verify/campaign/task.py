@@ -117,7 +117,7 @@ class Task:
 @dataclass(frozen=True)
 class Outcome:
     """What a task came to, with the conventions that were found out on the way (None if the worker was lost before) and what the
-    candidate printed.
+    candidate printed. `upstream` is the upstream gradient that a layer of one array was asked with at its witness, in hexadecimal by name.
 
     `sources` is what that depends on beside the question, where it is known. It is `passing` where it tells of the time that there was, or
     of what others did, and `reused` where it was judged by an earlier run.
@@ -127,6 +127,7 @@ class Outcome:
     result: Result
     conventions: dict[str, Any] | None
     place: dict[str, str | int] | None = field(default=None, kw_only=True)
+    upstream: dict[str, Any] = field(default_factory=dict, kw_only=True)
     printed: str = field(default="", kw_only=True)
     sources: Sources | None = field(default=None, kw_only=True)
     passing: bool = field(default=False, kw_only=True)

@@ -74,6 +74,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "conventions": outcome.conventions,
         "case": {name: case.pop(name) for name in ("family", "seed")},
         **case,
+        **({"upstream": outcome.upstream} if outcome.upstream else {}),
         "diagnosis": result.diagnosis,
     }
 

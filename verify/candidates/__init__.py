@@ -12,7 +12,7 @@ from verify.candidates.objects import is_layer
 from verify.candidates.scores import Scores
 from verify.candidates.signature import extras
 from verify.candidates.target import attribute, resolve
-from verify.candidates.upstream import Upstream, changes, keeps, upstream_described, upstream_is_kept
+from verify.candidates.upstream import Upstream, changes, keeps, upstream_described, upstream_drawn, upstream_is_kept
 from verify.candidates.way import Labelled, Way
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "thread_counts",
     "threads",
     "upstream_described",
+    "upstream_drawn",
     "upstream_is_kept",
 ]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verify.candidates import errstate, float_environment, process_globals
 from verify.difference import joined
 from verify.errors import UsageError
+from verify.library_errors import NO_GPU
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ def before_each_call(callback: Callable[[], None] | None) -> None:
 
 
 def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes
-    with floats, what numpy does about errors, and the functions that all share, are put back as they were; what was changed is noted.
+    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow, or where it needs a GPU and
+    there is none. How this process computes with floats, what numpy does about errors, and the functions that all share, are put back as
+    they were; what was changed is noted.
     """
     before, shared, depth, process = float_environment.settings(), process_globals.now(), sys.getrecursionlimit(), _process()
     for callback in _before_each_call:
@@ -89,6 +91,9 @@ def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             raise  # by the user
+        if NO_GPU.is_told_by(error):
+            told = f"it needs a GPU, and there is none here ({error_line(error)})"
+            raise UsageError(f"{told}: it was skipped, and nothing is said of it. Judge it where there is one.") from None
         raise Misbehaviour("crashed", f"raised {error_line(error)}") from error
     finally:
         sys.setrecursionlimit(depth)

@@ -65,9 +65,9 @@ def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., A
     return _adapted(f, upstream, (f,), both=True)
 
 
-def layer_of(f: Callable[..., Any], at: Example, *, single: bool = False) -> Any:
+def layer_of(f: Callable[..., Any], at: Example, dtype: str, *, single: bool = False) -> Any:
     """A layer of a framework, as its adapter's `layer` has it, where the example has several inputs, or it has parameters, or is a `single`
-    array and that is taken; else None.
+    array and that is taken; else None. `dtype` is that which is judged.
 
     Raises UsageError where it gives nothing at the example.
     """
@@ -77,7 +77,7 @@ def layer_of(f: Callable[..., Any], at: Example, *, single: bool = False) -> Any
         if not own and not _mentions((f,), library) and _returns_a_loss_and_more(f, at):
             continue  # its file imports the framework: its second answer is a gradient, whatever shape that has, and no output
         try:
-            return there[library].layer(f, at, single=single)
+            return there[library].layer(f, at, dtype, single=single)
         except Misbehaviour as error:
             if own or _mentions((f,), library):
                 raise UsageError(f"{getattr(f, '__name__', 'the candidate')} gives no output at the example: it {error}.") from None
@@ -190,7 +190,7 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
         return call.loss_alone(*arguments) if ways == [call] else either(*arguments)  # type: ignore[attr-defined]
 
     either = named(f, either, call.framework)  # type: ignore[attr-defined]
-    either.facts = getattr(call, "facts", {})  # type: ignore[attr-defined]
+    either.facts, either.weights = getattr(call, "facts", {}), getattr(call, "weights", [])  # type: ignore[attr-defined]
     if hasattr(call, "pull"):
         either.pull, either.loss_alone = pull, loss_alone  # type: ignore[attr-defined]
     return either

@@ -31,6 +31,7 @@ from verify.candidates.upstream import (
     recorder_in,
 )
 from verify.difference import joined
+from verify.traced.jaxpr import GIVEN
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
@@ -45,14 +46,16 @@ def is_own(f: object) -> bool:
     return type(f).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
-    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too."""
+def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
+    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too. It is asked in the
+    dtype that is judged.
+    """
     own = arguments_of(f, at)
     if own.alone and not single:
         return None
     whole = {"x": own.values["x"]} if own.alone else at.given
     named_ = dict(whole) if isinstance(whole, dict) else dict(zip(own.trees, whole, strict=True))
-    found = guarded_call(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(at.dtype)),))
+    found = guarded_call(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(dtype)),))
     return None if found is None else (found, own, named_)
 
 
@@ -298,7 +301,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
         if found is None:
             return returned
         leaves, tree = jax.tree.flatten(returned)
-        weights = dict(zip(found[0], upstream.weights([tuple(leaves[k].shape) for k in found[0]]), strict=True))
+        drawn = upstream.weights([tuple(leaves[k].shape) for k in found[0]])
+        weights = {k: GIVEN.bind(jax.numpy.asarray(v, leaves[k].dtype)) for k, v in zip(found[0], drawn, strict=True)}
         parts = [leaves[k] if leaves[k].ndim == 0 and len(weights) == 1 else (v * leaves[k]).sum() for k, v in weights.items()]
         if not backward:
             return sum(parts[1:], parts[0]), None
@@ -339,7 +343,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
-            return Pulled(value=value, gradient=_array(gradient), facts=upstream.described([shapes[k] for k in chosen], left_out))
+            told = upstream.described([shapes[k] for k in chosen], left_out)
+            return Pulled(value=value, gradient=_array(gradient), facts=told, weights=[*weights.values()])
 
     return answering(pull)
 

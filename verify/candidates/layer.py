@@ -77,22 +77,25 @@ def layered(
     upstream: Upstream,
     wrt: Sequence[str] | None = None,
     *,
+    dtype: str | None = None,
     twice: bool = False,
     single: bool = False,
 ) -> tuple[Layered, Example] | None:
-    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. Where it
-    is to be differentiated `twice`, its gradients are outputs, too, for an upstream gradient that is one more input. A function of a
-    `single` array is one where another is judged beside it, which the same upstream gradient weighs.
+    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. It is
+    judged in the example's dtype, or in `dtype`. Where it is to be differentiated `twice`, its gradients are outputs, too, for an upstream
+    gradient that is one more input. A function of a `single` array is one where another is judged beside it, which the same upstream
+    gradient weighs.
 
     Raises UsageError where its backward can be called in no way, and where nobody can differentiate that.
     """
     at, v, first = given.given, None, None
+    dtype = given.dtype if dtype is None else dtype
     if isinstance(at, dict) and UPSTREAM in at and not _takes_upstream(f):
         at, v = {name: a for name, a in at.items() if name != UPSTREAM}, at[UPSTREAM]
     if twice:
         if isinstance(at, dict) and FIRST in at:
             at, first = {name: a for name, a in at.items() if name != FIRST}, at[FIRST]
-        found = layer_of(f, Example(at), single=True)
+        found = layer_of(f, Example(at), dtype, single=True)
         if found is None:
             raise UsageError(
                 "derivative is 2, and the candidate is none that a framework differentiates: give a function of torch or jax, an "
@@ -101,7 +104,10 @@ def layered(
         layer, own, named = found
         return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
-    found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at), single=single)
+    if isinstance(there, Candidate):
+        found = _of_pair(there, at, wrt)
+    else:
+        found = of_object(there, at) or layer_of(f, Example(at), dtype, single=single)
     if found is None:
         return None
     layer, own, named = found
@@ -123,7 +129,8 @@ def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, u
         both = guarded_call(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
     except Misbehaviour as error:
         candidate, stated = _stated(layer, own, at, v, upstream)
-        return replace(candidate, beside=(f"it cannot be differentiated twice, so its gradient alone is judged: it {error}",)), stated
+        refused = f"it cannot be differentiated twice, so its gradient alone is judged: it {error}"
+        return replace(candidate, beside=(*candidate.beside, refused)), stated
     return _stated(both, mine, whole, v, upstream)
 
 
@@ -168,9 +175,10 @@ def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: 
     told = {"upstream": f"drawn at random for outputs of shape {' and '.join(str(np.shape(part)) for part in y)}"}
     candidate = Layered(
         loss=_signed(loss, forward, [*names, UPSTREAM], layer.framework),
-        grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework),
+        grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework, runs=forward),
         pull=partial(_pull, layer, many),
         facts=told,
+        beside=tuple(getattr(layer, "beside", ())),
     )
     return candidate, Example({**at, UPSTREAM: v})
 
@@ -191,12 +199,19 @@ def _sum(weights: Sequence[Any], outputs: Sequence[Any]) -> Any:
     return total
 
 
-def _signed(f: Callable[..., Any], like: Callable[..., Any], names: Sequence[str], framework: str | None = None) -> Callable[..., Any]:
-    """`f` with these arguments, beside the code that it runs."""
+def _signed(
+    f: Callable[..., Any],
+    like: Callable[..., Any],
+    names: Sequence[str],
+    framework: str | None = None,
+    *,
+    runs: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """`f` with these arguments, beside the code that it is, and that it `runs` too."""
     f.__name__ = f.__qualname__ = getattr(like, "__name__", "f")
     f.__module__ = getattr(like, "__module__", None) or ""
     f.framework = framework or getattr(like, "framework", None)  # type: ignore[attr-defined]
-    f.__wrapped__ = like  # type: ignore[attr-defined]  # by which its modules are found
+    f.__wrapped__, f.runs = like, runs  # type: ignore[attr-defined]  # by which its modules are found
     f.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])  # type: ignore[attr-defined]
     return f
 
@@ -313,7 +328,7 @@ def _given(role: BackwardArgument, saved: Any, inputs: Mapping[str, Any], upstre
 
 def _times(v: Any, jacobian: Any, x: Any) -> Any:
     """Σ v·J over the entries of the residuals."""
-    jacobian = jacobian.toarray() if hasattr(jacobian, "toarray") else jacobian
+    jacobian = jacobian.toarray() if hasattr(type(jacobian), "toarray") else jacobian  # one that is recorded refuses to be asked
     k = np.ndim(v)
     if np.shape(jacobian) != (*np.shape(v), *np.shape(x)):
         raise Misbehaviour("shape", f"returned a Jacobian of shape {np.shape(jacobian)}, where {(*np.shape(v), *np.shape(x))} is due")

@@ -39,6 +39,7 @@ from verify.candidates.upstream import (
 from verify.difference import joined
 from verify.errors import UsageError
 from verify.library_errors import TORCH_NO_DERIVATIVE, TORCH_ONLY_BACKWARD, TORCH_OTHER_DTYPE
+from verify.traced.tensors import as_given
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
 
@@ -63,19 +64,19 @@ def is_own(f: object) -> bool:
     return isinstance(f, torch.nn.Module) or _function(f) is not None or (isinstance(f, type) and issubclass(f, torch.nn.Module))
 
 
-def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
+def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
     """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names; of a `single`
-    array, too.
+    array, too. Parameters of another dtype than the one that is judged are taken in that, unless it refuses an array beside them.
     """
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
     parameters = {name: p for name, p in f.named_parameters() if p.requires_grad} if isinstance(f, torch.nn.Module) else {}
-    source = f.forward if isinstance(f, torch.nn.Module) else _of_autograd(g, True, Upstream()) if (g := _function(f)) else f
+    source = f.forward if isinstance(f, torch.nn.Module) else _of_autograd(g, True, Upstream()) if (g := _function(f)) else _code(f)
     known, given = {*parameters, PARAMETERS}, at.given
     mine = {name: a for name, a in given.items() if name not in known} if isinstance(given, dict) and parameters else given
     inputs = arguments_of(source, Example(mine))
-    told = {str(p.dtype).removeprefix("torch.") for p in parameters.values()}
-    if inputs.alone and not single and (not parameters or told != {Example(mine).dtype}):
+    others = sorted({str(p.dtype).removeprefix("torch.") for p in parameters.values()} - {dtype})
+    if inputs.alone and not single and (not parameters or (others and not _answers(f, inputs.packed(inputs.at(dtype))))):
         return None
     names = tuple("x" if inputs.alone else name for name in inputs.trees)
     here = {name: p.detach().cpu().numpy().copy() for name, p in parameters.items()}
@@ -90,6 +91,7 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
     graph = Graph(
         f=apply, source=(source, source), names=whole, inputs=names, example=example, plain=plain, inner=is_own(f), scalars=scalars
     )
+    graph = replace(graph, beside=(_taken(others, dtype),)) if others else graph
     named_ = {**values, **example}
     own = arguments_of(lambda **_: None, Example(named_))
     there = (own.packed(own.at(Example(named_).dtype)),)
@@ -100,6 +102,22 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
             raise
         found = guarded_call(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
     return None if found is None else (found, own, named_)
+
+
+def _taken(others: Sequence[str], dtype: str) -> str:
+    """What there is to say of parameters in other dtypes than the one that is judged."""
+    told = f"its parameters are in {' and '.join(others)}, and are taken in {dtype}, which is judged"
+    is_judged = len(others) == 1 and others[0] in {str(d).removeprefix("torch.") for d in OTHER}
+    return f"{told}: give --dtype {others[0]} (dtypes=({others[0]!r},)) to judge it as it is" if is_judged else told
+
+
+def _answers(f: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+    """Whether `f` takes these arrays beside the parameters that it has."""
+    try:
+        guarded_call(f, tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arguments))
+    except Misbehaviour:
+        return False
+    return True
 
 
 def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -135,6 +153,26 @@ PARAMETERS = "parameters"
 """What the dict of a module's parameters is called, where their names have dots."""
 
 
+def _code(f: Any) -> Any:
+    """What has the names of the arguments of an operator: the function that one of `torch.library` runs, or one like its schema. Whatever
+    else it is has its own.
+    """
+    if isinstance(f, torch.library.CustomOpDef):
+        return f._init_fn
+    one = f.default if isinstance(f, torch._ops.OpOverloadPacket) else f
+    if not isinstance(one, torch._ops.OpOverload):
+        return f
+
+    def call(*arguments: Any) -> Any:
+        return f(*arguments)
+
+    space, _, call.__name__ = one._schema.name.partition("::")
+    call.__module__, call.__qualname__ = f"torch.ops.{space}", call.__name__
+    names = (inspect.Parameter(a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in one._schema.arguments if not a.kwarg_only)
+    call.__signature__ = inspect.Signature([*names])  # type: ignore[attr-defined]
+    return call
+
+
 def _function(f: Any) -> Any:
     """The `autograd.Function` that it is, or whose `apply`; None where it is none."""
     own = getattr(f, "__self__", None) if getattr(f, "__name__", None) == "apply" else f
@@ -156,7 +194,7 @@ def _one_thread() -> Iterator[None]:
 class Graph:
     """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
     in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back, `constants`
-    those for which torch refuses one, `scalars` numbers that are handed over as tensors.
+    those for which torch refuses one, `scalars` numbers that are handed over as tensors, `beside` what there is to say of parameters.
     """
 
     f: Callable[..., Any]
@@ -170,6 +208,7 @@ class Graph:
     without: tuple[tuple[Any, ...], ...] = ()
     constants: frozenset[Any] = frozenset()
     scalars: frozenset[Any] = frozenset()
+    beside: tuple[str, ...] = ()
     framework: str = "torch"
 
     def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
@@ -286,7 +325,7 @@ class Graph:
         f = self.f
         if isinstance(f, torch.nn.Module):
             state = {name: tensors[name] for name in self.example} if self.plain else tensors.get(PARAMETERS, {})
-            buffers = {name: b.clone() for name, b in f.named_buffers()}  # as they were before each call
+            buffers = {name: b.to(dtype if b.is_floating_point() else b.dtype, copy=True) for name, b in f.named_buffers()}  # as they were
             return torch.func.functional_call(f, {**state, **buffers}, tuple(mine))
         return _returned(f, mine, dtype)
 
@@ -472,7 +511,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             return _array(returned)
         places, told = _chosen(leaves, upstream)
         outputs = [torch.view_as_real(leaves[k].resolve_conj()) if leaves[k].is_complex() else leaves[k] for k in places]
-        weights = [_weight(v, y, scale, layout) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)]
+        drawn = upstream.weights([y.shape for y in outputs])
+        weights = [_weight(v, y, scale, layout) for v, y in zip(drawn, outputs, strict=True)]
         changed: list[bool] = []
         gradient = _gradient(outputs, leaf, weights, changed) if backward else None
         value = _array(outputs[0]) if len(outputs) == 1 and outputs[0].numel() == 1 else _contracted(weights, outputs)
@@ -487,7 +527,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             return [torch.view_as_real(found[k].resolve_conj()) if found[k].is_complex() else found[k] for k in places]
 
         habits = partial(_otherwise, code, {(): _tensor(np.array(arguments[i]))}, weights, own)
-        return Pulled(value=value, gradient=gradient, facts=told, changed=any(changed), layouts=layouts, habits=habits)
+        said: dict[str, Any] = {"facts": told, "weights": drawn}
+        return Pulled(value=value, gradient=gradient, changed=any(changed), layouts=layouts, habits=habits, **said)
 
     def followed(i: int, backward: bool, *tensors: Any) -> Any:
         """The same of tensors: the value, and the gradient or None."""
@@ -498,9 +539,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
         if not any(isinstance(y, torch.Tensor) for y in leaves) or not (inner or _are_outputs(returned, leaves, leaf.shape, upstream)):
             return returned
         outputs = [leaves[k] for k in _chosen(leaves, upstream)[0]]
-        weights = [
-            torch.from_numpy(np.array(v)).to(y.dtype) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)
-        ]
+        drawn = upstream.weights([y.shape for y in outputs])
+        weights = [as_given(torch.from_numpy(np.array(v)).to(y.dtype)) for v, y in zip(drawn, outputs, strict=True)]
         alone = len(outputs) == 1 and outputs[0].numel() == 1
         value = outputs[0] if alone else sum((v * y).sum() for v, y in zip(weights, outputs, strict=True))
         if not backward:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from verify.candidates import half_precision
 from verify.candidates.answer import Misbehaviour, guarded_call
 from verify.candidates.candidate import Candidate
+from verify.nested import hexadecimal
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.function import UPSTREAM
 
@@ -95,13 +96,15 @@ def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
 class Pulled:
     """What a framework answers: the value, the gradient that backward made of the upstream gradient, and what was seen on the way.
 
-    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over.
+    `weights` is that upstream gradient, of each output. `changed` says that a backward wrote to it, `layouts` in which other ways one can
+    be handed over.
     `habits` asks it in still others and answers what it cannot do; it raises Misbehaviour where the answer is another one.
     """
 
     value: Any
     gradient: Any
     facts: dict[str, str] = field(default_factory=dict)
+    weights: Sequence[Floats] = ()
     changed: bool = False
     layouts: tuple[str, ...] = ()
     habits: Callable[[], Sequence[str]] = tuple
@@ -121,12 +124,14 @@ def answering(pull: Pull) -> Callable[..., Any]:
     answers without the gradient where that saves the backward.
     """
     facts: dict[str, str] = {}
+    weights: list[Floats] = []
 
     def answered(arguments: tuple[Any, ...], backward: bool) -> Any:
         found = pull(arguments, backward=backward)
         if not isinstance(found, Pulled):
             return found
         facts.update(found.facts)
+        weights[:] = found.weights
         return found.value, found.gradient
 
     def call(*arguments: Any) -> Any:
@@ -136,7 +141,7 @@ def answering(pull: Pull) -> Callable[..., Any]:
         return answered(arguments, False)
 
     call.loss_alone = loss_alone  # type: ignore[attr-defined]
-    call.pull, call.facts = pull, facts  # type: ignore[attr-defined]
+    call.pull, call.facts, call.weights = pull, facts, weights  # type: ignore[attr-defined]
     return call
 
 
@@ -144,6 +149,17 @@ def upstream_described(f: Any) -> dict[str, str]:
     """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
     facts = getattr(f, "facts", None)
     return dict(facts) if isinstance(facts, dict) else {}  # an object of the user's may call anything so
+
+
+def upstream_drawn(f: Any) -> dict[str, Any]:
+    """The upstream gradient that an adapted candidate was asked with last, as documents hold numbers, by the names of its parts; nothing
+    where one number came back, or where it is an input like others.
+    """
+    weights = getattr(f, "weights", None) if isinstance(f, FunctionType) else None  # an object of the user's may call anything so
+    if not isinstance(weights, list) or [np.size(v) for v in weights] in ([], [1]):
+        return {}
+    names = [UPSTREAM] if len(weights) == 1 else [f"{UPSTREAM}[{k}]" for k in range(len(weights))]
+    return {name: hexadecimal(v.tolist()) for name, v in zip(names, weights, strict=True)}
 
 
 def changes(name: str) -> Misbehaviour:

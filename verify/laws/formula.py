@@ -39,7 +39,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
     if gap.distance and (other := _strayed(subject, case.values)) is not None:
         return Measurement(undecided=f"not recorded: {other}")
     if not gap.distance and max(VAGUE * gap.size, SHOWN) < gap.widest < inf:
-        return Measurement(undecided=WIDE)
+        sharp = subject.oracle.code.sharp_gap(case.values, gap)
+        if sharp is None:
+            return Measurement(undecided=WIDE)
+        gap = sharp
     entry = _entry(case, gap.place)
     name, index = case.place(entry)
     where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}

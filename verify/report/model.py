@@ -230,6 +230,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["witness"] = _witness(r.witness, o.task.request.loss) | {"id": identity(o)}
         if o.conventions is not None and o.conventions.get("signature") in OF_SCORES:
             entry["witness"]["signature"] = o.conventions["signature"]
+        if o.upstream:
+            entry["witness"]["upstream"] = o.upstream
         if isinstance(o.task.request.candidate, str):  # nobody else can find it again
             entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:

@@ -19,8 +19,9 @@ def function(found: Mapping[str, Any]) -> str:
         ": "
     )
     kept_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions", "case", "differentiated")
-    shown = {name: decimal(value) for name, value in values(found).items()}
-    kept = {key: found[key] for key in kept_too if key in found} | {"values": shown}
+    shown = {"values": values(found)} | ({"upstream": found["upstream"]} if "upstream" in found else {})
+    kept = {key: found[key] for key in kept_too if key in found}
+    kept |= {key: {name: decimal(value) for name, value in numbers.items()} for key, numbers in shown.items()}
     document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
     name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
     return (

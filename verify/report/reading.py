@@ -117,7 +117,7 @@ def shape(case: Entry) -> str:
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    arrays = [leaves(value) for value in values(case).values() if isinstance(value, list)]
+    arrays = [leaves(value) for value in (values(case) | case.get("upstream", {})).values() if isinstance(value, list)]
     whole = sum(isinstance(x, int) for row in arrays for x in row)
     return whole <= SHOWN and sum(map(len, arrays)) - whole <= SHOWN
 
@@ -178,7 +178,7 @@ def case_lines(entry: Entry) -> list[str]:
         return []
     lines = [f"witness: {visible(shape(case))}"]
     if is_small(case):
-        lines += [f"{visible(name)}={visible(decimal(found))}" for name, found in _inputs(case).items()]
+        lines += [f"{visible(name)}={visible(decimal(found))}" for name, found in (_inputs(case) | case.get("upstream", {})).items()]
     return [*lines, f"replay: {visible(case['replay'])}"] if case.get("replay") else lines
 
 

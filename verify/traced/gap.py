@@ -146,14 +146,33 @@ def apart(record: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[ar
     """The gaps (n,) between the entries of a gradient, of `tape` at the inputs `others`, and those that are due, with some constants of
     both codes `moved` by a part of theirs. None where they are not all finite.
     """
-    a = Blurred(None, moved=moved)
+    found = _differences(record, inputs, tape, others, Blurred(None, moved=moved))
+    return None if found is None else np.array([float(d) for d in found])
+
+
+def agree(record: Record, first: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[arb], size: float) -> bool:
+    """Whether no entry of a gradient, of `tape` with the record of its `first` array, is apart from what is due with all constants as they
+    stand, but for what double precision has rounded.
+    """
+    both: dict[Number, float] = {**arithmetic(record).blur, **arithmetic(first, tape).blur}
+    fine: dict[Number, float] = {c: radius for c, radius in both.items() if radius <= FINE * abs(float(c))}
+    found = _differences(record, inputs, tape, others, Blurred(None, blur=fine))
+    return found is not None and all(d.abs_lower() <= NARROW * size for d in found)
+
+
+FINE = 2.0**-32
+"""Part of a constant that what it may be off by is less than where double precision has rounded it, and more where single has."""
+
+
+def _differences(record: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[arb], a: Blurred) -> list[arb] | None:
+    """Between the entries of a gradient and what is due, in an arithmetic that nobody asks in again; None where they are not all finite."""
     try:
         due = slopes(record, inputs, a)
         with precision():
             run = enclose.run(tape, others, arithmetic=a)
-            found = None if due is None else [float(run.values[r] - t) for r, t in zip(tape.outputs.ravel().tolist(), due, strict=True)]
-    finally:  # nobody asks in this arithmetic again
+            found = None if due is None else [run.values[r] - t for r, t in zip(tape.outputs.ravel().tolist(), due, strict=True)]
+    finally:
         for known in (record.tape.prepared, tape.prepared):
             for key in [key for key in known if isinstance(key, tuple) and key[0] is a]:
                 del known[key]
-    return np.array(found) if found is not None and np.all(np.isfinite(found)) else None
+    return found if found is not None and all(d.is_finite() for d in found) else None

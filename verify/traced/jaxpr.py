@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import scipy.special as sp
-from jax.extend.core import Literal
+from jax.extend.core import Literal, Primitive
 
 from verify.tape.tape import SourceLine
 from verify.traced import infinite, matrices
@@ -24,6 +24,13 @@ from verify.traced.windows import dilated, slid, windowed
 
 MOST_ROUNDS = 10_000
 """Of a loop that ends by what it computes."""
+
+
+GIVEN = Primitive("as_given")
+"""Of an array whose numbers are exact, and are recorded as they are: what is computed of them alone is, too, and is not a number that was
+rounded before.
+"""
+GIVEN.def_abstract_eval(lambda a: a)
 
 
 def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
@@ -89,6 +96,9 @@ class _Program:
         if name in CALLS:
             inner = next(params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params)
             return self._called(inner, ins)
+        if step.primitive is GIVEN:
+            (a,) = map(np.asarray, ins)
+            return [Traced(self.recorder, a if a.ndim else a[()], self.recorder.constants(a.astype(np.float64)))]
         if not has_recorded(ins):
             found = step.primitive.bind(*map(_given, ins), **params)
             return [_plain(y) for y in (found if step.primitive.multiple_results else [found])]
@@ -104,7 +114,7 @@ class _Program:
             except (TypeError, ValueError, IndexError, AttributeError) as error:
                 if self.recorder.failure is not None:
                     raise self.recorder.failure from None
-                self.recorder.fail(f"jax's {name} is not followed ({type(error).__name__}: {str(error)[:80]})")
+                self.recorder.fail(f"jax's {name} is not followed ({type(error).__name__}: {' '.join(str(error).split())[:80]})")
         parts = list(found) if step.primitive.multiple_results else [found]
         return [self._in_format(y, v.aval) for y, v in zip(parts, step.outvars, strict=True)]
 
@@ -341,9 +351,10 @@ def _added_at(program: _Program, step: Any, x: Any, at: Any, updates: Any) -> An
     """Each number is added where jax's own transpose of this finds it."""
     at = jax.numpy.asarray(program.decided(at))
     shape, size = np.shape(x), prod(np.shape(x))
+    own = {key: step.params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
     with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(True):
         zeros = jax.numpy.zeros(shape, np.float64)
-        _, back = jax.vjp(lambda u: step.primitive.bind(zeros, at, u, **step.params), jax.numpy.zeros(np.shape(updates), np.float64))
+        _, back = jax.vjp(lambda u: jax.lax.scatter_add(zeros, at, u, **own), jax.numpy.zeros(np.shape(updates), np.float64))
         places = np.asarray(back(jax.numpy.arange(1.0, size + 1).reshape(shape))[0]).astype(int).ravel()
     found, flat = np.ravel(lifted(program.recorder, x).copy()), np.ravel(lifted(program.recorder, updates))
     kept = places > 0

@@ -161,7 +161,7 @@ def places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], l
             waiting += [one.__func__, one.__self__]
         elif isinstance(one, FunctionType):
             if hasattr(one, "__wrapped__"):
-                waiting.append(one.__wrapped__)
+                waiting += [one.__wrapped__, getattr(one, "runs", None)]
             if _is_own(one.__code__.co_filename, one.__globals__.get("__name__", ""), root):
                 own = [c for c in one.__closure__ or () if _is_filled(c)]
                 cells += own

@@ -23,7 +23,7 @@ from verify.tape.tape import SourceLine, Tape
 from verify.traced import approximate
 from verify.traced.approximate import Approximate, ApproximateGradient
 from verify.traced.float32_constants import explained, has_digits
-from verify.traced.gap import Written, apart, arithmetic, slopes, strayed, tape_of, written
+from verify.traced.gap import Written, agree, apart, arithmetic, slopes, strayed, tape_of, written
 from verify.traced.instability import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import BITS, NotTraced
@@ -405,6 +405,17 @@ class Code:
         constants = [c for c in dict.fromkeys(numbers) if not isinstance(c, str) and has_digits(float(c), BITS["float32"])]
         unit = unit_roundoff("float32", self.half)
         return explained(lambda moved: apart(record, inputs, tape, others, moved), constants, unit, size)
+
+    def sharp_gap(self, values: Values, gap: Gap) -> Gap | None:
+        """No gap, where what constants may be off by leaves one open, and there is none with the constants as they stand, or with all of
+        them as they may have been before; None where that does not tell. It accuses nobody.
+        """
+        record, _ = self.record(values)
+        given, _ = self._place(values)
+        (first, *_), tape = self._gradient_records(given)
+        if agree(record, first, _inputs(given, record), tape, _inputs(given, first), gap.size):
+            return gap
+        return replace(gap, rounded=True) if self._is_rounding(given, record, gap.size) else None
 
     def gap_as_recorded(self, values: Values, example: Values) -> Gap | None:
         """The same by what was recorded at an example, without running code where that may not be made for: None where it does not hold.

@@ -25,6 +25,7 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
+from verify.traced.cleanup import tidy
 from verify.traced.patching import swapped
 from verify.traced.recorder import FRONT_ENDS, GUARD, NotTraced, Recorder, WritesBuffer
 
@@ -237,6 +238,8 @@ def _have_forgotten(f: Callable[..., Any], given: Sequence[Any], recorders: Sequ
             return
         with suppress(Exception, NotTraced), np.errstate(all="ignore"):
             f(*(np.asarray(a + away, np.asarray(a).dtype)[()] if is_recorded(a, variable=True) else _copied(a) for a in given))
+    if any(sys.getrefcount(r) > UNKEPT for r in recorders):  # what it keeps it makes of what it has kept, as running means are
+        tidy([f])
 
 
 def _copied(a: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch._decomp import decomposition_table
 from torch._library.custom_ops import OPDEFS
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from verify.tape.tape import Registers
@@ -40,6 +40,16 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
     if recorder.failure is not None:  # torch may have wrapped what was raised
         raise recorder.failure
     return tree_map(lambda a: mode.array(a) if isinstance(a, torch.Tensor) else a, returned)
+
+
+def as_given(t: torch.Tensor) -> torch.Tensor:
+    """The tensor, whose numbers are exact and recorded as they are where code is followed: what is computed of them alone is, too, and is
+    not a number that was rounded before.
+    """
+    mode = _get_current_dispatch_mode()
+    if isinstance(mode, _Following):
+        mode.give(t)
+    return t
 
 
 class _Following(TorchDispatchMode):  # type: ignore[misc]
@@ -67,6 +77,11 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         if isinstance(a, np.ndarray):
             return torch.from_numpy(np.array(a))
         return a.item() if isinstance(a, np.generic) else a
+
+    def give(self, t: torch.Tensor) -> None:
+        """See `as_given`."""
+        a = _numbers(t)
+        self._set(t, Traced(self.recorder, a if a.ndim else a[()], self.recorder.constants(a.astype(np.float64))))
 
     def array(self, t: torch.Tensor) -> Any:
         """What a tensor holds, recorded where it is."""
