@@ -31,6 +31,8 @@ from verify.trial import Derived, Result, Trial, Watch
 
 SHOWN = ("value", "gradient")
 """Laws whose strain says how good a candidate's arithmetic is."""
+IN_BALLS = (*SHOWN, "formula", "membership")
+"""Laws that say at the example itself what balls do: the others are of differences, which double precision decides as well."""
 OF_SIGNS = ("formula", "gradient")
 """Laws that tell what was not looked at, since they hold: signs that the example lacks."""
 SMALL = 2000
@@ -64,8 +66,8 @@ class RecordedPair(Derived):
         return unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
 
     def _measured(self, case: Case) -> Measurement:
-        """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
-        found = None if self._is_given(case) else self._screened(case)
+        """In double precision where that leaves no doubt. Of a gradient that is no number, what differences say."""
+        found = None if self.name in IN_BALLS and self._is_given(case) else self._screened(case)
         found = super().measure(case) if found is None else found
         if self.name != "gradient":
             return found
