@@ -106,7 +106,7 @@ def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
     monkeypatch.setattr(recorded.RecordedPair, "_screened", heard)
     check(hinge, loss=None, at=W, profile="quick", laws=(law,))
     assert seen
-    of_slopes = law in ("gradient", "order", "best-step", "descent")
+    of_slopes = law in ("gradient", "order", "best-step")  # a gradient that is a little off may descend
     for value, slope in ((1e-9, 0.0),) * (law != "gradient") + ((0.0, 1e-9),) * of_slopes:
         for subject, case in seen[:5]:
             subject.oracle.problem.code._approximate.clear()
@@ -122,6 +122,25 @@ def test_the_strain_that_is_shown_is_that_of_balls(monkeypatch):
         screens = [about.worst for law, about, _ in found if law == result.law]
         assert not any(result.worst.evidence is e for e in screens)
         assert 0 < result.strain < 1
+
+
+@pytest.mark.parametrize(("factor", "is_left"), [(0.25, False), (1.5, False), (2.5, True), (-1.0, True)])
+@pytest.mark.parametrize("f", [softmax, lambda w: (-np.sum(np.exp(w)), -np.exp(w))])
+def test_a_wrong_gradient_descends_as_balls_say(monkeypatch, f, factor, is_left):
+    """Up to twice the gradient does, with steps that are short enough; what does not is for balls to prove: −eˣ falls by enough after
+    long steps.
+    """
+
+    def wrong(w):
+        loss, g = f(w)
+        return loss, factor * g
+
+    report, found = asked(monkeypatch, wrong, "float64", ("descent",))
+    assert report.verdict is (Verdict.BROKEN if is_left else Verdict.HOLDS), str(report)
+    assert not is_left or not any(about.evidence for _, about, _ in found)
+    assert is_left or sum(bool(about.evidence) for _, about, _ in found) > 5
+    for _, _, balls in found:
+        assert all(e.strain <= 1 for e in balls.evidence)
 
 
 def test_every_screen_is_that_of_a_law():

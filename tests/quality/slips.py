@@ -16,6 +16,7 @@ def R(*shape):
 V34, X53, T5, Y5 = R(3, 4), R(5, 3), R(5), np.array([0, 2, 1, 1, 0])
 ROWS = np.arange(5)
 X64, Y6 = np.round(np.random.default_rng(6).normal(size=(6, 4)), 2), np.array([1, -1, 1, 1, -1, -1.0])
+WEIGHTS = np.array([1.0, 2.0, 0.5, 1.5, 3.0])
 X54 = np.round(np.random.default_rng(4).normal(size=(5, 4)), 2)
 
 
@@ -581,6 +582,46 @@ def without_bends(x, slip=None):
     return loss, x if slip == "square" else np.clip(x, -1, 1)
 
 
+def policy(p, slip=None):
+    z = p.reshape(5, 3)
+    z = z - z.max(axis=1, keepdims=True)  # @z
+    e = np.exp(z)  # @e
+    pi = e / e.sum(axis=1, keepdims=True)  # @pi
+    log = np.log(pi)  # @log
+    entropy = -(pi * log).sum(axis=1)  # @entropy
+    loss = -(WEIGHTS * (pi * X53).sum(axis=1)).sum() - 0.2 * entropy.sum()  # @loss
+    d = -(1.0 if slip == "weights" else WEIGHTS[:, None]) * X53 + 0.2 * (log + 1)
+    if slip == "jacobian":
+        return loss, (pi * d).ravel()
+    return loss, (pi * (d - (pi * d).sum(axis=0 if slip == "axis" else 1, keepdims=True))).ravel()
+
+
+def heads(p, slip=None):
+    q = p.reshape(2, 3, 2)
+    k = np.stack([X64[:3, :2], X64[3:, 2:]])
+    s = q @ k.transpose(0, 2, 1) / np.sqrt(2.0)  # @s
+    e = np.exp(s)  # @e
+    a = e / e.sum(axis=-1, keepdims=True)  # @a
+    w = np.stack([X53[:3], X53[2:]])
+    loss = (a * w).sum()  # @loss
+    ds = a * (w - (a * w).sum(axis=-2 if slip == "axis" else -1, keepdims=True))
+    return loss, (ds @ k / (2.0 if slip == "twice" else np.sqrt(2.0)) * (2.0 if slip == "inverted" else 1.0)).ravel()
+
+
+def steps(p, slip=None):
+    x, w = p[:4], p[4:]
+    s = x * x + 1  # @s
+    i = 1.0 / s  # @i
+    r = np.sqrt(s)  # @r
+    g = x * expit(x)  # @g
+    loss = (i * w * g).sum() + (r**3).sum()  # @loss
+    si = expit(x)
+    di, dg = w * g, w * i
+    ds = -di * (i if slip == "quotient" else i * i) + 3 * r**2 * (r / 2 if slip == "root" else 0.5 if slip == "norm" else 0.5 / r)
+    dx = ds * 2 * x + dg * (si * (1 - si) if slip == "product" else si + x * si * (1 - si))
+    return loss, np.concatenate([dx, i * g])
+
+
 SLIPS = [
     (layer_norm, start(20), "square", {"path-missing"}, {"loss"}),
     (layer_norm, start(20), "dgamma mean", {"reduction-mean"}, {"out"}),
@@ -694,4 +735,14 @@ PLACES = [
     (bounded, elsewhere(4), "hinge", {"path-factor"}, {"h"}),
     (bounded, elsewhere(4), "clip", {"path-factor"}, {"c"}),
     (without_bends, elsewhere(6, 2.0), "square", {"path-factor"}, {"loss"}),
+    (policy, elsewhere(15), "weights", {"path-factor"}, {"loss"}),
+    (policy, elsewhere(15), "jacobian", {"path-missing"}, {"pi"}),
+    (policy, elsewhere(15), "axis", {"broadcast-sum"}, {"pi"}),
+    (heads, elsewhere(12), "axis", {"broadcast-sum"}, {"a"}),
+    (heads, elsewhere(12), "twice", {"scaled"}, {"s"}),
+    (heads, elsewhere(12), "inverted", {"scaled"}, {"s"}),
+    (steps, elsewhere(8), "quotient", {"path-factor"}, {"i"}),
+    (steps, elsewhere(8), "root", {"path-factor"}, {"r"}),
+    (steps, elsewhere(8), "norm", {"path-factor"}, {"r"}),
+    (steps, elsewhere(8), "product", {"path-missing"}, {"g"}),
 ]

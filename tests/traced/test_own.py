@@ -296,6 +296,21 @@ class Layered:
         return DATA.T @ self.r - self.slip * self.cache["e"]
 
 
+def test_code_that_computes_something_else_later_is_not_called_wrong_by_its_record():
+    """Loss and gradient are those of another factor from the 30th call on."""
+    calls = []
+
+    def flips(x):
+        calls.append(1)
+        k = 1.0 if len(calls) < 30 else 1.5
+        return k * np.sum(x**2), 2 * k * x
+
+    report = check(flips, at=np.array([0.7, -0.4, 1.3]), profile="quick", laws=("value", "gradient", "formula"))
+    broken = [r for r in report.results if r.verdict is Verdict.BROKEN]
+    assert {r.kind for r in broken} == {"behaviour"}, str(report)
+    assert "computes something else when its code is recorded again" in broken[0].diagnosis["message"]
+
+
 def test_a_gradient_is_recorded_with_the_loss_whose_numbers_it_keeps():
     for slip, verdict in ((1.0, Verdict.HOLDS), (1 + 1e-9, Verdict.BROKEN)):
         layer = Layered(slip)

@@ -86,17 +86,19 @@ def slip(points: Sequence[Answered]) -> Found | None:
         inquiry = _Inquiry(points)
         if (found := inquiry.found()) is not None:
             return found
-        still = inquiry.still
-        return _Inquiry(points, still).found() if still else None
+        for still in dict.fromkeys((inquiry.still(shifts=True), inquiry.still())):
+            if still and (found := _Inquiry(points, still).found()) is not None:
+                return found
+        return None
 
 
 def located(points: Sequence[Answered], *, alike: bool = False) -> Found | None:
     """Where it goes wrong as far as that shows in what is wrong and what is right, where no slip explains all of it: the lines that all of
     what is wrong goes through, and nothing that is right. Where it is wrong everywhere `alike`, by a factor say, which explains it, it may
-    be one local factor that is left out. None where there are more than a few.
+    be one local factor that is left out, or another in its place. None where there are more than a few.
     """
     with np.errstate(all="ignore"):
-        if alike and (found := _Inquiry(points).bare()) is not None:
+        if alike and (found := _Inquiry(points).local()) is not None:
             return found
     first = points[0]
     wrong = np.any([np.abs(p.given - p.due) > p.radius for p in points if p.given.shape == first.given.shape], axis=0)
@@ -132,7 +134,9 @@ class _Inquiry:
             self.simple_factor,
             *constant,
             self.unchosen,
+            self.unweighted,
             self.derivative,
+            self.across,
             self.factor,
             self.exchanged,
             self.taken,
@@ -141,13 +145,13 @@ class _Inquiry:
         )
         return next((found for ask in asks if (found := ask()) is not None), None)
 
-    @property
-    def still(self) -> tuple[Slip, ...]:
+    def still(self, *, shifts: bool = False) -> tuple[Slip, ...]:
         """The places through which nothing comes, all together: the shift of a softmax by its greatest score, which a gradient leaves out,
-        whatever else is wrong with it.
+        whatever else is wrong with it. Only such `shifts`, or all: the 1 of log p + 1 is none, and may be there.
         """
         size = EXACT * float(np.max(np.abs(self.plainly), initial=0.0))
         plain = [s for s, c in self.columns.items() if s.code == "path-missing" and s.place.steps == "all" and np.max(np.abs(c)) <= size]
+        plain = [s for s in plain if not shifts or self.first.lines.is_of_greatest(s.place)]
         kept: tuple[Slip, ...] = ()
         for s in plain:
             if float(np.max(np.abs(self.first.lines.gradient((*kept, s)) - self.plainly))) <= size:
@@ -184,16 +188,29 @@ class _Inquiry:
                 return self._found_with_others(s, (other for other in self.columns_of(s) if self.first.fits(self.columns[other])))
         return None
 
-    def bare(self) -> Found | None:
-        """The one line whose local factor is left out."""
-        found = dict[tuple[str, int], Slip]()
-        for s in self.first.lines.slips():
-            if s.how == "bare" and (column := self.column(s)) is not None and self.first.fits(column) and self.explains(s):
-                found.setdefault(s.place.key[:2], s)
-        if len(found) != 1:
-            return None
-        only = self._as_found(*found.values())
-        return only._replace(sentence=f"it {only.sentence}")
+    def across(self) -> Found | None:
+        """Sums along another axis than is due."""
+        for s in self.first.lines.across():
+            if (column := self.column(s)) is not None and self.first.fits(column) and self.explains(s):
+                return self._as_found(s)
+        return None
+
+    def local(self) -> Found | None:
+        """The one line whose local factor is left out; else inverted, as where a gradient is multiplied by what it must be divided by; else
+        there twice; else that of another function.
+        """
+        for how in ("bare", "inverted", "squared"):
+            found = dict[tuple[str, int], Slip]()
+            for s in self.first.lines.local(how):
+                if (column := self.column(s)) is not None and self.first.fits(column) and self.explains(s):
+                    found.setdefault(s.place.key[:2], s)
+            if len(found) == 1:
+                only = self._as_found(*found.values())
+                return only._replace(sentence=f"it {only.sentence}")
+            if found:
+                return None
+        other = self.derivative()
+        return None if other is None else other._replace(sentence=f"it {other.sentence}")
 
     def columns_of(self, found: Slip) -> Iterator[Slip]:
         """The same slip at other places, as far as there is time."""
@@ -249,7 +266,8 @@ class _Inquiry:
             if number is None:
                 continue
             own = self.first.lines.constant(place)
-            for c in dict.fromkeys([*(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
+            nothing = [0.0] if abs(number) <= SEEN * abs(own) else []
+            for c in dict.fromkeys([*nothing, *(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
                 if c != own and all(p.explained(self._having(p, place, c)) for p in self.points):
                     line = self.first.lines.line(place)
                     told_of = f"is that for {c:g} where the loss has {own:g}, in {place_in_words(replace(place, slot=None), line)}"
@@ -266,6 +284,19 @@ class _Inquiry:
             line = self.first.lines.line(place)
             if all(p.explained(p.lines.taking(place).gradient()) for p in self.points):
                 told = f"is that of a loss with {operand_in_words(place, line)} alone in {place_in_words(replace(place, slot=None), line)}"
+                found.setdefault((line.file, line.number), Found("path-factor", told, ((line.file, line.number),)))
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def unweighted(self) -> Found | None:
+        """What would be right if weights, or a mask, were not there; none where others of another line were, too."""
+        found: dict[tuple[str, int], Found] = {}
+        for place in self.first.lines.weights():
+            if self.left < 0:
+                return None
+            self.left -= ANEW * self.first.lines.cost
+            line = self.first.lines.line(place)
+            if all(p.explained(p.lines.having(place, 1.0).gradient()) for p in self.points):
+                told = f"is that of a loss without {operand_in_words(place, line)} in {place_in_words(replace(place, slot=None), line)}"
                 found.setdefault((line.file, line.number), Found("path-factor", told, ((line.file, line.number),)))
         return next(iter(found.values())) if len(found) == 1 else None
 

@@ -20,6 +20,7 @@ class At(NamedTuple):
 
 DERIVATIVES: dict[str, Callable[[At], Floats]] = {
     "1": lambda f: np.ones_like(f.v),
+    "1/2": lambda f: np.full_like(f.v, 0.5),
     "v": lambda f: f.v,
     "1 − v": lambda f: 1 - f.v,
     "1 + v": lambda f: 1 + f.v,
@@ -30,17 +31,25 @@ DERIVATIVES: dict[str, Callable[[At], Floats]] = {
     "v(1 + v)": lambda f: f.v * (1 + f.v),
     "v²": lambda f: f.v**2,
     "v² − 1": lambda f: f.v**2 - 1,
+    "v/2": lambda f: f.v / 2,
     "2v": lambda f: 2 * f.v,
+    "3v": lambda f: 3 * f.v,
+    "4v": lambda f: 4 * f.v,
     "1/v": lambda f: 1 / f.v,
     "1/(2v)": lambda f: 0.5 / f.v,
     "1/(2v³)": lambda f: 0.5 / f.v**3,
     "v³": lambda f: f.v**3,
     "−v³/2": lambda f: -(f.v**3) / 2,
     "−v²": lambda f: -(f.v**2),
+    "−v": lambda f: -f.v,
+    "v/x": lambda f: f.v / f.x,
+    "−v/x": lambda f: -f.v / f.x,
     "x": lambda f: f.x,
     "2x": lambda f: 2 * f.x,
     "x²": lambda f: f.x**2,
+    "3x": lambda f: 3 * f.x,
     "3x²": lambda f: 3 * f.x**2,
+    "4x³": lambda f: 4 * f.x**3,
     "1/x": lambda f: 1 / f.x,
     "1/x²": lambda f: 1 / f.x**2,
     "−1/x²": lambda f: -1 / f.x**2,
@@ -67,6 +76,10 @@ DERIVATIVES: dict[str, Callable[[At], Floats]] = {
     "2exp(−x²)/√π": lambda f: 2 * np.exp(-(f.x**2)) / np.sqrt(np.pi),
 }
 """By how they are shown. Those that are due are among them."""
+
+POWERS = {"1/x", "1/x²", "−1/x²", "1/√x", "√x", "v/x", "−v/x"}
+EXPONENTIAL = {"exp", "expm1", "exp2", "logistic", "softplus", "tanh", "erf", "erfc", "ndtr", "sin", "cos", "sinh", "cosh"}
+"""For the derivatives of these nobody writes such a power: where it fits, it does by chance, as a in aσ(a) is left out by 1/a."""
 
 NOT_STRAIGHT = {
     "square", "pow_c", "sqrt", "rsqrt", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "logistic", "softplus", "tanh", "erf",

@@ -12,7 +12,7 @@ import ast
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, permutations
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes.derivatives import DERIVATIVES, NOT_STRAIGHT, At
+from verify.mistakes.derivatives import DERIVATIVES, EXPONENTIAL, NOT_STRAIGHT, POWERS, At
 from verify.tape.floats import Floats as Arithmetic
 from verify.tape.primitives import given
 from verify.tape.tape import Instruction, SourceLine, Tape
@@ -61,6 +61,10 @@ class Slip:
     factor: float = 1.0
     other: Site | None = None
     """The place that has its part, and it the other's, where two are exchanged."""
+    block: int | None = None
+    """How many rows belong to one matrix, where there are several."""
+    relative: bool = False
+    """What is summed comes to the logarithms of the numbers that rows are reduced to, as in p(g − Σpg) for a softmax, and not to them."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,20 @@ class Edges:
 @dataclass(frozen=True, eq=False)
 class Reduced:
     """The rows of a matrix of numbers, each reduced to one by an instruction of which `slopes` go back to the row, and used for each column
-    again: in these instructions, at these of its edges, each for the column that stands there.
+    again, as these registers: in these instructions, at these of its edges, each for the row and the column that stand there.
     """
 
     at: int
     rows: Integers
     slopes: Floats
-    used: tuple[tuple[int, NDArray[np.bool_], Integers], ...]
+    registers: Integers
+    used: tuple[tuple[int, NDArray[np.bool_], Integers, Integers], ...]
+
+    @property
+    def blocks(self) -> list[int]:
+        """How many rows may belong to one matrix, where there are several."""
+        many = len(self.rows)
+        return [k for k in range(2, many // 2 + 1) if many % k == 0][:BLOCKS]
 
 
 @dataclass(eq=False)
@@ -207,14 +218,17 @@ class Lines:
             for n, which in self._at(slip.place):
                 before = changed.get(n, self.edges[n].partials)
                 changed[n] = np.where(which, DONE[slip.how](self.edges[n], before, slip.factor), before)
-        crossed: dict[int, list[tuple[NDArray[np.bool_], Integers, Floats, Floats]]] = {}
+        crossed: dict[int, list[tuple[NDArray[np.bool_], tuple[Integers, Integers], Floats, Floats]]] = {}
         landing: dict[int, list[tuple[Reduced, Floats, str]]] = {}
         for slip in (s for s in slips if s.how in ACROSS):
             for reduced in self.reduced[slip.place.key[:2]]:
-                sums = np.zeros(reduced.rows.shape[1])
-                landing.setdefault(reduced.at, []).append((reduced, sums, slip.how))
-                for n, which, columns in reduced.used:
-                    crossed.setdefault(n, []).append((which, columns, sums, self.edges[n].partials[which]))
+                many, width = reduced.rows.shape
+                block = slip.block if slip.block and many % slip.block == 0 else many
+                sums, sizes = np.zeros((many // block, width)), self.values[reduced.registers] if slip.relative else np.ones(many)
+                landing.setdefault(reduced.at, []).append((replace(reduced, slopes=reduced.slopes / sizes), sums, slip.how))
+                for n, which, rows, columns in reduced.used:
+                    partials = self.edges[n].partials[which] * sizes[rows]
+                    crossed.setdefault(n, []).append((which, (rows // block, columns), sums, partials))
                     changed[n] = np.where(which, 0.0, changed.get(n, self.edges[n].partials))
         adjoints = np.zeros(self.tape.size)
         adjoints[self.record.output] = 1.0
@@ -224,10 +238,12 @@ class Lines:
                 for outs, sources, slopes in straight.get(n, ()):
                     np.add.at(adjoints, sources, np.where(adjoints[outs] == 0, 0.0, adjoints[outs] * slopes))
                 for reduced, sums, how in landing.get(n, ()):
-                    np.add.at(adjoints, reduced.rows, reduced.slopes[:, None] * ACROSS[how](sums, *reduced.rows.shape))
+                    many, width = reduced.rows.shape
+                    block = many // len(sums)
+                    np.add.at(adjoints, reduced.rows, reduced.slopes[:, None] * np.repeat(ACROSS[how](sums, block, width), block, axis=0))
                 g = adjoints[e.outs]
-                for which, columns, sums, partials in crossed.get(n, ()):
-                    np.add.at(sums, columns, g[which] * partials)
+                for which, there, sums, partials in crossed.get(n, ()):
+                    np.add.at(sums, there, g[which] * partials)
                 if g.any():
                     np.add.at(adjoints, e.operands, np.where(g == 0, 0.0, g * changed.get(n, e.partials)))
         return np.asarray(adjoints[self.tape.variables])
@@ -267,6 +283,8 @@ class Lines:
         """Two functions with each other's argument, and two operands with each other's factor, as two gates of a cell may have."""
         functions: dict[tuple[int, ...], list[Site]] = {}
         for key, runs in self.functions.items():
+            if all(self.tape.instructions[n].op == "div" for n in runs[0][0]):  # part of a function, as of a sigmoid
+                continue
             for steps in ("all", *_apart(len(runs))):
                 sizes = tuple(len(outs) for _, (_, outs, _) in _chosen(runs, steps))
                 functions.setdefault(sizes, []).append(Site(key, None, steps))
@@ -365,22 +383,27 @@ class Lines:
         """
         found: dict[Key, list[tuple[list[int], tuple[int, Integers, Integers]]]] = {}
         for where, lines in self._lines.items():
-            if any(self.tape.instructions[n].op in NOT_STRAIGHT for n in lines[0][0]):
+            if any(self._is_curved(self.tape.instructions[n]) for n in lines[0][0]):
                 found[*where, ALL] = lines
         for key, runs in self._runs.items():
             of = [self.tape.instructions[n] for n in runs]
-            if all(i.op in NOT_STRAIGHT and i.op == of[0].op for i in of):
+            if all(self._is_curved(i) and i.op == of[0].op for i in of):
                 found[key] = [([n], (n, self.edges[n].outs, self.edges[n].operands)) for n in runs]
         return found
+
+    def _is_curved(self, i: Instruction) -> bool:
+        """Whether it makes a number of one other, by a function that is not straight: a quotient, too, by what moves alone."""
+        return i.op in NOT_STRAIGHT or (i.op == "div" and not self.tape.moving[i.ins[0]].any())
 
     def derivatives(self, *, apart: bool = False) -> Iterator[Slip]:
         """Other derivatives of these functions than their own, those that come last in the code first; or each of a few runs `apart`, as
         of a function that is called at several places.
         """
         for key in sorted(self.functions, key=lambda k: -self.functions[k][-1][1][0]):
-            due = self.derivative(key)
+            due, ops = self.derivative(key), {self.tape.instructions[n].op for n in self.functions[key][0][0]}
+            written = [how for how in DERIVATIVES if how != due and not (how in POWERS and ops & EXPONENTIAL)]
             steps: Sequence[Steps] = _apart(len(self.functions[key])) if apart else ["all"]
-            yield from (Slip("path-factor", how, Site(key, None, k)) for k in steps for how in DERIVATIVES if how != due)
+            yield from (Slip("path-factor", how, Site(key, None, k)) for k in steps for how in written)
 
     def derivative(self, key: Key) -> str | None:
         """How the derivative of such a function is shown; None where it is not among those that are."""
@@ -404,7 +427,7 @@ class Lines:
     def _reduced(self, at: int, rows: Integers, outs: Integers) -> Reduced | None:
         many = rows.shape[1]
         row = np.full(self.tape.size, -1)
-        row[outs], slopes, used = np.arange(len(outs)), np.ones(len(outs)), []
+        row[outs], slopes, used, registers = np.arange(len(outs)), np.ones(len(outs)), [], outs.copy()
         for n in range(at + 1, len(self.edges)):
             e = self.edges[n]
             which = row[e.operands] >= 0
@@ -412,15 +435,15 @@ class Lines:
                 continue
             counts, rank = _counts(e)
             if np.all(counts[which] == many):
-                used.append((n, which, rank[which]))
+                used.append((n, which, row[e.operands[which]], rank[which]))
             elif np.all(counts[which] == 1) and which.all() and len(e.outs) == len(outs) and not used:
                 order = row[e.operands]
                 slopes[order] *= e.partials
                 row[:] = -1
-                row[e.outs] = order
+                row[e.outs], registers[order] = order, e.outs
             else:
                 return None
-        return Reduced(at, rows, slopes, tuple(used)) if used else None
+        return Reduced(at, rows, slopes, registers, tuple(used)) if used else None
 
     def _slopes(self, inside: list[int], outs: Integers, sources: Integers) -> Floats:
         """Of each number that a run makes, by the one that it is made of."""
@@ -454,19 +477,30 @@ class Lines:
         places = self.listed
         for code, how, factor in SIMPLE:
             yield from (Slip(code, how, p, factor) for p in places)
-        for p in places:
-            edges = [(self.edges[n], which) for n, which in self._at(p)]
-            partials = np.concatenate([e.partials[which] for e, which in edges])
-            own = p.slot is not None or p.key not in self._many or np.all(partials == partials[:1])
-            if p.steps == "all" and own and np.any(partials != 1):
-                yield Slip("path-factor", "bare", p)
-        for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
-            yield Slip("path-factor", "identity", Site((file, number, ALL)))
+        yield from self.local("bare")
+        for (file, number), runs in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
+            for steps in ("all", *(_apart(len(runs)) if (file, number, ALL) in self.functions else ())):
+                yield Slip("path-factor", "identity", Site((file, number, ALL), None, steps))
         for file, number in self.reduced:
             yield from (Slip("broadcast-sum", how, Site((file, number, ALL))) for how in ACROSS)
         for p in places:
             if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
                 yield from (Slip(code, how, p) for code, how in SPREAD)
+
+    def across(self) -> Iterator[Slip]:
+        """The same of sums along other axes where it is told in other words, or where several matrices stand one below the other."""
+        for (file, number), reduced in self.reduced.items():
+            for block in (None, *reduced[0].blocks):
+                for relative in (True, False)[: 1 if block is None else 2]:
+                    yield from (Slip("broadcast-sum", how, Site((file, number, ALL)), block=block, relative=relative) for how in ACROSS)
+
+    def local(self, how: str) -> Iterator[Slip]:
+        """What may have been done to a local factor: it is left out (`bare`), inverted, or there twice."""
+        for p in self.listed:
+            partials = np.concatenate([self.edges[n].partials[which] for n, which in self._at(p)])
+            own = p.slot is not None or p.key not in self._many or np.all(partials == partials[:1])
+            if p.steps == "all" and own and np.any(partials != 1):
+                yield Slip("path-factor", how, p)
 
     @cached_property
     def listed(self) -> list[Site]:
@@ -551,6 +585,22 @@ class Lines:
                 if i.row.form == "elementwise" and int(r.flat[0]) in fixed and np.all(r == r.flat[0]) and not self.tape.moving[r.flat[0]]:
                     yield Site(key, slot)
 
+    def is_of_greatest(self, place: Site) -> bool:
+        """Whether all that comes through a place is, or goes to, what is the greatest of several."""
+        for n, which in self._at(place):
+            made = {self.tape.places[r].instruction.op for r in self.edges[n].operands[which].tolist() if r in self.tape.places}
+            if self.tape.instructions[n].op not in GREATEST and not (made and made <= GREATEST):
+                return False
+        return True
+
+    def weights(self) -> Iterator[Site]:
+        """The factors that do not move and are no one number each, as weights, a mask or a divisor of each example are."""
+        for key, runs in self.places.items():
+            i = self.tape.instructions[runs[0]]
+            for slot, r in enumerate(i.ins):
+                if i.op in ("mul", "div") and slot >= (i.op == "div") and not self.tape.moving[r].any() and not np.all(r == r.flat[0]):
+                    yield Site(key, slot)
+
     def constant(self, place: Site) -> float:
         """The number at such an operand."""
         n = self.places[place.key][0]
@@ -616,10 +666,14 @@ def _chosen(runs: list[T], steps: Steps) -> list[T]:
 ACROSS: dict[str, Callable[[Floats, int, int], Floats]] = {
     "another axis": lambda s, _, __: s,
     "another axis, as a mean": lambda s, n, m: s * m / n,
-    "all axes": lambda s, _, __: np.full_like(s, s.sum()),
-    "all axes, as a mean": lambda s, n, _: np.full_like(s, s.sum() / n),
+    "all axes": lambda s, _, __: np.broadcast_to(s.sum(1, keepdims=True), s.shape),
+    "all axes, as a mean": lambda s, n, _: np.broadcast_to(s.sum(1, keepdims=True) / n, s.shape),
 }
-"""What comes to a matrix of n rows and m columns where what is due along its rows is taken along other axes: by the sums of the columns."""
+"""What comes to matrices of n rows and m columns where what is due along the rows is taken along other axes: by the sums of the columns, a
+row for each matrix.
+"""
+BLOCKS = 4
+"""Sizes of matrices, of which one stands below the other, that are tried."""
 
 
 def _counts(e: Edges) -> tuple[Integers, Integers]:
@@ -648,6 +702,8 @@ def _only(last: bool) -> Callable[[Edges, Floats, float], Floats]:
 DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
     "times": lambda _, p, c: c * p,
     "bare": lambda _, p, __: np.ones(p.shape),
+    "inverted": lambda _, p, __: np.divide(1.0, p, out=np.zeros(p.shape), where=p != 0),
+    "squared": lambda _, p, __: p * p,
     "mean": lambda e, p, _: p / _counts(e)[0],
     "first": _only(last=False),
     "last": _only(last=True),
@@ -664,6 +720,10 @@ def in_words(slip: Slip, line: SourceLine, when: str = "") -> str:
         return f"sums what comes through {what} where it must be averaged"
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
+    if slip.how == "inverted":
+        return f"has the inverse of the derivative of {what} in its place"
+    if slip.how == "squared":
+        return f"has the derivative of {what} twice, as a factor"
     if slip.how == "mean":
         return f"averages what comes through {what} where it must be summed"
     if slip.how in ACROSS:

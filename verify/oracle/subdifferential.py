@@ -135,15 +135,21 @@ class Distance:
     """How far a gradient is from the nearest allowed one, entrywise scaled by the radius.
 
     `strain` is attained by explicit multipliers, so the true distance is at most that; `certified` is proved by a
-    separating direction, so it is at least that. They agree unless there are ambiguous switches.
+    separating direction, so it is at least that. They agree unless there are ambiguous switches. The `proof` is looked for when it is
+    asked for: hundreds of switches may be ambiguous.
     """
 
     strain: float
-    certified: float
+    proof: Callable[[], float]
     entry: tuple[int, ...]
     allowed: float
     residual: float
     nearest: float
+
+    @property
+    def certified(self) -> float:
+        """What is proved."""
+        return self.proof()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,16 +193,20 @@ class Subdifferential:
         """The scaled distance of g from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
         measured = self.judged(g) & ~self._rounded_to(g)
         for at in _entries(measured & ~np.isfinite(g))[:1]:
-            return Distance(np.inf, np.inf, at, float(self.radius[at]), float("nan"), float(self.center[at]))
+            return Distance(np.inf, lambda: np.inf, at, float(self.radius[at]), float("nan"), float(self.center[at]))
         if not measured.all():
             return self._in(measured).distance(np.where(measured, g, 0.0))
         offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
         inscribed, residual, tau = self._nearest_of(offset)
-        plain = np.asarray(residual, dtype=np.float64) / self.radius
-        directions = (plain, *(inscribed._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
-        return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
+
+        def proof() -> float:
+            plain = np.asarray(residual, dtype=np.float64) / self.radius
+            directions = (plain, *(inscribed._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
+            return max(self._certificate(q, offset) for q in directions)
+
+        return self._worst(residual, g, proof)
 
     def _nearest_of(self, offset: Floats) -> tuple[Subdifferential, Floats, list[Floats]]:
         """What is left of the offset beside the nearest element, and the multipliers; the balls by vertices, with each try two more, where
@@ -336,11 +346,11 @@ class Subdifferential:
         reach = sum(max(np.sum(q * g.matrix) for g in group) for group in self.groups) + sum(r.support(q) for r in self.rounds)
         return float((np.sum(q * offset) - reach) / np.sum(np.abs(q) * self.radius))
 
-    def _worst(self, residual: Floats, g: Floats, certified: float | None) -> Distance:
+    def _worst(self, residual: Floats, g: Floats, proof: Callable[[], float] | None) -> Distance:
         strains = np.abs(residual) / self.radius
         at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strains)), strains.shape))
         strain, left = float(strains[at]), float(residual[at])
-        return Distance(strain, strain if certified is None else certified, at, float(self.radius[at]), abs(left), float(g[at]) - left)
+        return Distance(strain, proof or (lambda: strain), at, float(self.radius[at]), abs(left), float(g[at]) - left)
 
 
 def _entries(which: NDArray[np.bool_]) -> list[tuple[int, ...]]:

@@ -12,7 +12,7 @@ import numpy as np
 from verify.candidates import Misbehaviour, process_globals
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
-from verify.evidence import Evidence, Measurement, Verdict
+from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
@@ -31,12 +31,16 @@ from verify.trial import Derived, Result, Trial, Watch
 
 SHOWN = ("value", "gradient")
 """Laws whose strain says how good a candidate's arithmetic is."""
+IN_BALLS = (*SHOWN, "formula", "membership")
+"""Laws that say at the example itself what balls do: the others are of differences, which double precision decides as well."""
 OF_SIGNS = ("formula", "gradient")
 """Laws that tell what was not looked at, since they hold: signs that the example lacks."""
 SMALL = 2000
 """Operations of code that balls go through in a few milliseconds."""
 FACTORS = ("eigenvalues", "eigenvectors")
 """Operations of which singular vectors are made."""
+OTHERWISE = "computes something else when its code is recorded again at the same point: {1:.6g}, and was {0:.6g}"
+"""Of code that goes by what it keeps."""
 WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong together with its gradient passes"
 
 
@@ -51,6 +55,8 @@ class RecordedPair(Derived):
     alone: bool = False
     screened: set[Hashable] = field(default_factory=set, repr=False, compare=False)
     """The cases at which double precision left no doubt."""
+    confirmed: list[Hashable] = field(default_factory=list, repr=False, compare=False)
+    """The first case that broke the law, at which the code was recorded again."""
 
     def search(self, trial: Trial) -> None:
         """Every family by itself."""
@@ -60,12 +66,21 @@ class RecordedPair(Derived):
             super().search(trial)
 
     def measure(self, case: Case) -> Measurement:
-        """Where the case gives up what the example shows, what is found where it does not."""
-        return unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
+        """Where the case gives up what the example shows, what is found where it does not. Raises Misbehaviour where code is broken that is
+        no longer what was recorded.
+        """
+        found = unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
+        if not self.confirmed and judge([found]) is Verdict.BROKEN:
+            changed = self.subject.oracle.code.changed(case.values)
+            if changed is not None:
+                was, now = changed
+                raise Misbehaviour("nondeterministic", OTHERWISE.format(was, now))
+            self.confirmed.append(case.key)
+        return found
 
     def _measured(self, case: Case) -> Measurement:
-        """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
-        found = None if self._is_given(case) else self._screened(case)
+        """In double precision where that leaves no doubt. Of a gradient that is no number, what differences say."""
+        found = None if self.name in IN_BALLS and self._is_given(case) else self._screened(case)
         found = super().measure(case) if found is None else found
         if self.name != "gradient":
             return found

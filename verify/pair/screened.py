@@ -9,6 +9,7 @@ What is not explained, ties, and what the radii leave open say nothing here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isfinite
 
 import numpy as np
@@ -145,17 +146,35 @@ class _Along:
         """Whether the gradient is."""
         return not self.kinked and self.gradient.explains(self.slopes)
 
+    @property
+    def slope(self) -> float:
+        """⟨g, d⟩ with the candidate's gradient."""
+        return float(np.sum(self.slopes * self.direction))
+
+    @property
+    def true_slope(self) -> float:
+        """The same with the true gradient."""
+        return float(np.sum(self.gradient.value * self.direction))
+
+    @property
+    def noise(self) -> float:
+        """How far that may be off."""
+        return float(np.sum(self.gradient.radius * self.d))
+
+    def rise(self, h: float) -> tuple[float, float]:
+        """D⁺(h) of the loss itself, and how far that may be off."""
+        k = 1 + 2 * self.steps.index(h)
+        rise = float(self.approximate.value[k] - self.approximate.value[0]) / h
+        return rise, float(self.approximate.radius[k] + self.approximate.radius[0]) / h
+
     def confirms(self, law: str) -> bool:
         """Whether the law's own question is answered here by forward differences: their error, which is known, falls like h on two
         neighbouring steps where rounding does not hide it; or a longer step than the best one is certainly worse.
         """
-        slope = float(np.sum(self.gradient.value * self.direction))
-        noise = float(np.sum(self.gradient.radius * self.d))
         seen: dict[float, tuple[float, float, float]] = {}
         for h in self.steps:
-            k = 1 + 2 * self.steps.index(h)
-            truncation = float(self.approximate.value[k] - self.approximate.value[0]) / h - slope
-            unsure = float(self.approximate.radius[k] + self.approximate.radius[0]) / h + noise
+            rise, unsure = self.rise(h)
+            truncation, unsure = rise - self.true_slope, unsure + self.noise
             seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(h, slope=True).allowed
         if law == "order":
             windows = {h for h, (least, _, rounding) in seen.items() if least >= WINDOW * rounding}
@@ -212,16 +231,24 @@ def _crossing(subject: Subject, case: Case) -> Measurement | None:
 
 
 def _descent(subject: Subject, case: Case) -> Measurement | None:
-    """Along −g, at the steps after which the loss has truly fallen by half of what the slope says."""
+    """Along −g, whether or not it is right: at the steps after which the loss has truly fallen by half of what the slope says. Where it has
+    not, sup f'' ≥ 2(D⁺(h) − f') has to tell that the step is longer than the law asks of.
+    """
     here, g = there(subject, case), subject.reply(case).gradient
-    if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(here.gradient.value) - 16 * here.gradient.careful) <= 0:
+    if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(g) - 16 * here.gradient.careful.reshape(g.shape)) <= 0:
         return None
     along = _along(subject, case, coarse(-g.astype(np.float64), case.dtype))
-    if not along.explained or not along.slopes_explained:
+    slope = along.slope
+    if along.kinked or not along.explained or not slope < 0:
         return None
-    slope = float(np.sum(along.gradient.value * along.direction))
-    fell = along.approximate.value[0] - along.approximate.value[1::2][: len(along.steps)]
-    found = [along.evidence(h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
+    found = []
+    for h in along.steps:
+        rise, unsure = along.rise(h)
+        if rise + unsure <= slope / 2:
+            lost = along.evidence(h, slope=False)
+            found.append(replace(lost, magnitude=-slope / 2))
+        elif not along.slopes_explained and not 2 * (rise - unsure - along.true_slope - along.noise) > -slope:
+            return None
     return Measurement(evidence=tuple(found)) if any(e.sees for e in found) else None
 
 

@@ -310,6 +310,25 @@ class Code:
             first = last
         return None
 
+    def changed(self, values: Values) -> tuple[float, float] | None:
+        """What the loss's code, or an entry of the gradient's, was recorded to be there, and what it is recorded to be now that it runs
+        again, if it is another number: the code goes by what it keeps. None where nothing differs, or nothing is known.
+        """
+        given, _ = self._place(values)
+        with suppress(NotTraced):
+            before, now = self.record(values)[0], recorded(self.f, given, u=self._unit(given), variables=self.variables)
+            pairs = [(before, before.tape, now, now.tape)]
+            if self._gradient is not None:
+                (first, *_), tape = self._gradient_records(given)
+                again = as_written(self.gradient, given, self.variables)
+                pairs.append((first, tape, again[0], tape_of(again)))
+            for one, tape, other, another in pairs:
+                was, found = (_outputs(r, t, _inputs(given, r)) for r, t in ((one, tape), (other, another)))
+                for a, b in zip(was, found, strict=False):
+                    if a.is_finite() and b.is_finite() and not a.overlaps(b):
+                        return float(a), float(b)
+        return None
+
     def origin(self, values: Values, place: int | None = None) -> Origin | None:
         """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
         or where that is not known.
@@ -466,6 +485,13 @@ def _in_a_list(loss: Callable[..., Any]) -> Callable[..., Any]:
         return [loss(*inputs)]
 
     return alone
+
+
+def _outputs(record: Record, tape: Tape, inputs: Sequence[arb]) -> list[arb]:
+    """What a tape of a record denotes."""
+    with precision():
+        run = enclose.run(tape, inputs, arithmetic=arithmetic(record, tape))
+        return [run.values[r] for r in tape.outputs.ravel().tolist()]
 
 
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
