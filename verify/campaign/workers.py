@@ -31,6 +31,17 @@ takes a tenth of the time of a law.
 
 
 @contextmanager
+def rarely_collected() -> Iterator[None]:
+    """In the block Python looks for garbage as it does on workers: to look through all that is loaded may take as long as a law."""
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
     """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too. Raises MemoryError where
     there is none for it.
@@ -104,6 +115,7 @@ def _start(allowed: int) -> None:
     tampering.keep()
     sources.begin()
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
+    gc.enable()  # its server has none
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
     gc.set_threshold(*COLLECT)
     signal.signal(signal.SIGTERM, told)
