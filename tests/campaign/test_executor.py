@@ -12,6 +12,7 @@ import sys
 import time
 from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pebble.pool import process
@@ -192,6 +193,18 @@ def test_no_pool_begins_without_memory_for_its_threads():
     """Python waits for ever for a thread that has none."""
     done = subprocess.run([sys.executable, "-c", WITHOUT_ROOM], capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.stdout == "no memory\n", done.stderr
+
+
+def test_nobody_waits_long_for_a_pool_that_sleeps(monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        time.sleep(seconds)
+
+    monkeypatch.setattr(process, "time", SimpleNamespace(sleep=sleep, time=time.time))
+    workers.each(os.getpid, [()])
+    assert 0 < max(slept) < 0.05
 
 
 def test_workers_look_for_garbage_though_their_server_does_not():

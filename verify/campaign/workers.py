@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from typing import Any, TypeVar
 
-from pebble import ProcessPool
+from pebble import CONSTS, ProcessPool
 
 from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
@@ -23,6 +23,11 @@ T = TypeVar("T")
 
 TICK = 0.25
 """Seconds between two looks at the workers, which cost about 1/1000 of a core."""
+
+CONSTS.sleep_unit = 0.02
+"""Seconds for which a pool sleeps between two looks at its processes, and for which whoever closes it waits. Those of other users of pebble
+look as often, which does no harm.
+"""
 
 COLLECT = 20_000, 20, 20
 """When Python looks for garbage in cycles. What is kept of many points is none of it, and at Python's own 700 objects to look through that
