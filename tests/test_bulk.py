@@ -17,7 +17,7 @@ from verify.cases import Case
 from verify.cases.bulk import ROUND, batches
 from verify.evidence import Verdict
 from verify.form import SCORES
-from verify.laws import LAWS, Subject
+from verify.laws import LAWS, AnswerCache, Subject
 from verify.oracle import Oracle, vectorised
 from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
@@ -146,6 +146,39 @@ def test_a_question_without_an_answer_is_one():
     values, gradients = answers(Linear(f=f), {"W": W, "X": np.ones((6, 1, 2)), "y": np.zeros((6, 1), int), "reg": np.zeros(6)})
     assert np.isnan(values).tolist() == [False, False, False, True, True, True]
     assert np.isnan(gradients).any(axis=(1, 2)).tolist() == [False, False, False, True, True, True]
+
+
+def test_laws_share_what_a_search_asks_and_each_comes_to_the_same_as_alone():
+    """Though the first turns away after a round, and the candidate is watched by whoever goes on."""
+    calls, watched = [0], {"value": 0, "gradient": 0}
+
+    def f(W, X, y, reg):
+        calls[0] += 1
+        value, gradient = hinge()(W, X, y, reg)
+        return value * (1.001 if len(X) % 7 == 0 else 1), gradient
+
+    def watch(law):
+        def see(_):
+            watched[law] += 1
+
+        return see
+
+    def searched(law, there):
+        return bulk.search(LAWS[law], there, profile="ci", seed=3, watch=watch(law))
+
+    alone = {law: [*searched(law, subject(f))] for law in watched}
+    once, watched["value"], watched["gradient"] = calls[0] // 2, 0, 0
+    calls[0], together = 0, replace(subject(f), answers=AnswerCache())
+    first = next(searched("value", together))
+    assert (watched["gradient"], [*searched("gradient", together)]) == (0, alone["gradient"])
+    assert (first.failed > 0, calls[0], watched) == (True, once, {"value": ROUND, "gradient": ROUND})
+    again = [*searched("value", together)]
+    assert [(r.held, r.tied, r.failed) for r in again] == [(r.held, r.tied, r.failed) for r in alone["value"]]
+    assert [s.case.to_dict() for r in again for s in r.suspects] == [s.case.to_dict() for r in alone["value"] for s in r.suspects]
+    assert calls[0] == once
+    together.forget()
+    next(searched("value", together))
+    assert calls[0] > once
 
 
 RIGHT = {"multiclass_hinge": hinge(), "softmax_cross_entropy": softmax()}

@@ -7,18 +7,18 @@ counterexample only where the law itself breaks on it, on the oracle's balls.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.candidates import answers, python_of
 from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, batches
-from verify.laws import Law, Subject
-from verify.laws.law import Screen
+from verify.laws import LAWS, Law, Subject
 from verify.oracle import vectorised
 
 ROUNDS = {"ci": 2, "deep": 100}
@@ -45,17 +45,16 @@ WHOLE = SearchPart()
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """The problem of a batch that is under the greatest strain, where that is too great, and its number in the `batch`."""
+    """The problem of a batch that is under the greatest strain, where that is too great: it alone is the `batch`."""
 
     strain: float
     size: int
     batch: Batch
-    number: int
 
     @property
     def case(self) -> Case:
         """The problem as a case."""
-        return self.batch.case(self.number)
+        return self.batch.case(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,20 +78,60 @@ def search(
     oracle = subject.oracle.scored
     if law.screen is None or oracle is None or oracle.objective.penalty.per_group:
         return
-    rounds, began = part.rounds or ROUNDS.get(profile, 0), time.process_time()
-    seconds = inf if part.rounds else SECONDS.get(profile, 0.0)
-    left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
-    for _ in range(rounds):
-        round_, screened = list(islice(left, ROUND)), []
+    rounds, seconds = part.rounds or ROUNDS.get(profile, 0), inf if part.rounds else SECONDS.get(profile, 0.0)
+    if not rounds:
+        return
+
+    def begun(laws: Iterable[Law]) -> _Search:
+        left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
+        return _Search(subject, laws, left, seconds)
+
+    if part.number or subject.answers is None:
+        mine = begun([law])
+    else:
+        mine = subject.answers.once(("in bulk", profile, seed), lambda: begun(x for x in LAWS.values() if x.why_not(subject) is None))
+    for k in range(rounds):
+        if k == len(mine.rounds):
+            if mine.is_over:
+                return
+            mine.go_on(watch)
+        yield mine.rounds[k][law.name]
+
+
+class _Search:
+    """One search for all the laws that have a screen: what the candidate answers, and what is true there, is asked for once."""
+
+    def __init__(self, subject: Subject, laws: Iterable[Law], left: Iterator[Batch], seconds: float) -> None:
+        self._subject, self._left, self._seconds = subject, left, seconds
+        self._screens = {law.name: law.screen for law in laws if law.screen is not None}
+        self.rounds: list[dict[str, Round]] = []
+        self.is_over = False
+
+    def go_on(self, watch: Callable[[Case], None]) -> None:
+        """One more round; the last is cut short where the time is over."""
+        oracle, began = self._subject.scored, time.process_time()
+        round_, screened = list(islice(self._left, ROUND)), {name: list[_Screened]() for name in self._screens}
+        asked = 0
         for batch, truth in zip(round_, vectorised.at(oracle, [b.problems for b in round_]), strict=True):
-            if time.process_time() - began > seconds:
+            if time.process_time() - began > self._seconds:
                 break
             watch(batch.case(0))
-            screened.append(_screened(law.screen, subject, batch, truth))
-        held, tied, failed, suspects = zip(*screened, strict=True) if screened else ((),) * 4
-        yield Round(held=sum(held), tied=sum(tied), failed=sum(failed), suspects=tuple(s for s in suspects if s is not None))
-        if len(screened) < ROUND:
-            return
+            answered = answers(self._subject.candidate, batch.problems)
+            for name, screen in self._screens.items():
+                screened[name].append(_screened(batch, *screen(*answered, truth)))
+            asked += 1
+        self.rounds.append({name: _round(found) for name, found in screened.items()})
+        self._seconds -= time.process_time() - began
+        self.is_over = asked < ROUND
+
+
+_Screened = tuple[int, int, int, Suspect | None]
+"""(held, tied, failed, suspect) of one batch."""
+
+
+def _round(screened: Sequence[_Screened]) -> Round:
+    held, tied, failed, suspects = zip(*screened, strict=True) if screened else ((),) * 4
+    return Round(held=sum(held), tied=sum(tied), failed=sum(failed), suspects=tuple(s for s in suspects if s is not None))
 
 
 def examples_of(subject: Subject) -> int:
@@ -100,12 +139,10 @@ def examples_of(subject: Subject) -> int:
     return COMPILED if python_of(subject.candidate.f) is not None else INTERPRETED
 
 
-def _screened(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:
-    """(held, tied, failed, suspect) of one batch."""
-    strain, single = screen(*answers(subject.candidate, batch.problems), truth)
+def _screened(batch: Batch, strain: NDArray[np.float64], single: NDArray[np.bool_]) -> _Screened:
     holds = strain <= 1  # NaN does not
     (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))
     counts = int(np.sum(holds & single)), int(np.sum(holds & ~single)), int(np.sum(~holds))
     if not counts[2]:
         return *counts, None
-    return *counts, Suspect(strain=float(strain[worst]), size=(N + C) * D, batch=batch, number=worst)
+    return *counts, Suspect(strain=float(strain[worst]), size=(N + C) * D, batch=batch.part(worst))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -11,11 +12,12 @@ import sys
 import time
 from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pebble.pool import process
 
-from verify import Verdict
+from verify import Verdict, check
 from verify.campaign import executor, leftovers, server, workers
 from verify.campaign.task import Request
 
@@ -191,3 +193,39 @@ def test_no_pool_begins_without_memory_for_its_threads():
     """Python waits for ever for a thread that has none."""
     done = subprocess.run([sys.executable, "-c", WITHOUT_ROOM], capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.stdout == "no memory\n", done.stderr
+
+
+def test_nobody_waits_long_for_a_pool_that_sleeps(monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        time.sleep(seconds)
+
+    monkeypatch.setattr(process, "time", SimpleNamespace(sleep=sleep, time=time.time))
+    workers.each(os.getpid, [()])
+    assert 0 < max(slept) < 0.05
+
+
+def test_workers_look_for_garbage_though_their_server_does_not():
+    assert workers.each(gc.isenabled, [()]) == [True]
+    assert workers.each(gc.get_threshold, [()]) == [workers.COLLECT]
+
+
+def test_in_this_process_garbage_is_looked_for_as_on_workers_and_then_as_before():
+    before, seen = gc.get_threshold(), set()
+
+    def wrong(W, X, y, reg):
+        seen.add(gc.get_threshold())
+        return 0.0, 0 * W
+
+    check(wrong, loss="multiclass_hinge", laws=("value",), profile="quick")
+    assert (seen, gc.get_threshold()) == ({workers.COLLECT}, before)
+
+
+def test_of_what_has_ended_by_then_nobody_asks_what_it_waited_for(tmp_path, monkeypatch):
+    """Which would read a file of each process of the system."""
+    monkeypatch.setattr(executor, "Starved", None)
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+    how = {"loss": "softmax_cross_entropy", "profile": "quick", "laws": ("value",), "timeout": 100 * executor.LOOKS}
+    assert check(f"{tmp_path / 'mine.py'}:f", **how).verdict is Verdict.HOLDS

@@ -93,9 +93,9 @@ def test_what_was_kept_for_later_is_looked_at_once_and_what_is_replaced_then_is_
     before, old = tampering.Suite(), evidence.judge
     evidence._kept_for_later = 1
     try:
-        assert not before._is_as_before()
+        assert not before.stands()
         assert before.restore() is None
-        assert before._is_as_before()
+        assert before.stands()
         evidence.judge = None
         assert before.restore() == "replaces verify.evidence.judge for the whole process"
         assert evidence.judge is old
@@ -104,10 +104,20 @@ def test_what_was_kept_for_later_is_looked_at_once_and_what_is_replaced_then_is_
         del evidence._kept_for_later
 
 
+def test_for_what_was_kept_for_later_no_function_is_asked_what_it_does():
+    before = tampering.Suite()
+    before._done = None
+    evidence._kept_for_later = 1
+    try:
+        assert before.restore() is None
+    finally:
+        del evidence._kept_for_later
+
+
 def test_to_keep_the_suite_is_no_change_of_it(monkeypatch):
     monkeypatch.setattr(tampering, "_kept", [])
     tampering.keep()
-    assert tampering.suite()._is_as_before()
+    assert tampering.suite().stands()
 
 
 def test_between_two_laws_the_suite_is_looked_at_once(monkeypatch):

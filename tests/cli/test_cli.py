@@ -121,6 +121,20 @@ def test_help_tells_the_exit_codes(verify, words):
     assert "Exit codes: 0 all laws hold" in done.stdout
 
 
+ENDS = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_freeze_count() > 0))
+from verify.__main__ import main
+sys.argv[1:] = ["--version"]
+main()
+"""
+
+
+def test_the_script_looks_for_no_garbage_when_it_ends():
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stdout.endswith("True\n")
+
+
 def test_the_script_tells_the_version(verify):
     assert metadata.version("verify-gradients") in verify("--version", command=SCRIPT, code=0).stdout
 

@@ -41,7 +41,7 @@ from verify.campaign.task import (
     unjudged,
     without,
 )
-from verify.campaign.workers import TICK, end_orphans, workers
+from verify.campaign.workers import TICK, end_orphans, rarely_collected, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now, processor_limit, processors
 from verify.errors import UsageError
@@ -199,7 +199,7 @@ def execute_here(
 
     outcomes: list[Outcome | Inapplicable] = []
     refused: set[int] = set()
-    with tidied():
+    with tidied(), rarely_collected():
         for task in tasks:
             if id(task.request) in refused:
                 continue
@@ -316,6 +316,8 @@ class _CandidateRun:
         for future, i in list(self.waiting.items()):
             if future not in self.waiting:
                 continue  # its request was refused meanwhile
+            if not (future.running() or future.done()):
+                continue  # it has no file yet
             output.trim(self._file(i, "output"))
             try:
                 outcome = self._outcome(future, i)
@@ -463,6 +465,8 @@ class _CandidateRun:
         limit = min(self.timeout, self.seconds) if i in self.smaller else self.timeout
         waits = self.waits.get(i)
         if waits is None or waits.started != note.started:
+            if now() - note.started < limit / LOOKS:  # most have ended by then
+                return None
             waits = self.waits[i] = _Waits(Starved(note.process), note.started, note.since)
         on_task, on_case, on_call = waits.had(note, limit / LOOKS)
         if not self.said and SILENCE <= on_case < HUNG * limit:

@@ -6,6 +6,7 @@ Only the server imports this, before anything else. Signals to the command's gro
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ def _silently(*_: object) -> None:
     """What ends the server, a limit that a candidate has set for it say, is seen by the command and told there."""
 
 
+gc.disable()  # what it loads stays
+atexit.register(gc.freeze)  # until it ends, without being looked through once more
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
 if hasattr(signal, "pthread_sigmask"):  # they were blocked until here; what has come meant the command, which ends this

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from typing import Any, TypeVar
 
-from pebble import ProcessPool
+from pebble import CONSTS, ProcessPool
 
 from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
@@ -24,10 +24,26 @@ T = TypeVar("T")
 TICK = 0.25
 """Seconds between two looks at the workers, which cost about 1/1000 of a core."""
 
+CONSTS.sleep_unit = 0.02
+"""Seconds for which a pool sleeps between two looks at its processes, and for which whoever closes it waits. Those of other users of pebble
+look as often, which does no harm.
+"""
+
 COLLECT = 20_000, 20, 20
 """When Python looks for garbage in cycles. What is kept of many points is none of it, and at Python's own 700 objects to look through that
 takes a tenth of the time of a law.
 """
+
+
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """In the block Python looks for garbage as it does on workers: to look through all that is loaded may take as long as a law."""
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
@@ -104,6 +120,7 @@ def _start(allowed: int) -> None:
     tampering.keep()
     sources.begin()
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
+    gc.enable()  # its server has none
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
     gc.set_threshold(*COLLECT)
     signal.signal(signal.SIGTERM, told)

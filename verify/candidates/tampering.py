@@ -6,11 +6,10 @@ It is no lock. Code that runs in the judge's process can do whatever the judge c
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cached_property, lru_cache
 from gc import get_referents
-from itertools import chain
 from operator import attrgetter, is_
 from types import FunctionType, ModuleType
 from typing import Any
@@ -46,52 +45,58 @@ class Suite:
 
     def __init__(self) -> None:
         self._old = [(space, dict(space.names)) for space in spaces()]
-        self._names, self._modules = [space.names for space, _ in self._old], len(sys.modules)
-        self._values, self._lengths = [*_values(self._names)], [*map(len, self._names)]
+        self._tables, self._modules = [_table(space.names) for space, _ in self._old], len(sys.modules)
+        self._values, self._lengths = get_referents(*self._tables), [*map(len, self._tables)]
         self._functions = [*dict.fromkeys(f for value in self._values if (f := _function(value)) is not None)]  # imported ones once
         self._done = [[*map(part, self._functions)] for part in PARTS]
         self._held = get_referents(*self._functions)
 
-    def _looked(self) -> None:
-        """What the names stand for now, and what functions hold beside what they do, is no change."""
-        self._values, self._lengths = [*_values(self._names)], [*map(len, self._names)]
-        self._held = get_referents(*self._functions)
-
     def stands(self) -> bool:
         """Whether nothing has changed since, and nothing been loaded."""
-        return self.is_whole() and self._is_as_before()
+        return self.is_whole() and self._names_stand() and self._functions_stand()
 
     def is_whole(self) -> bool:
         """Whether nothing has been loaded since."""
         return len(sys.modules) == self._modules
 
-    def _is_as_before(self) -> bool:
-        """Identities, one after the other, in loops of C: some twenty nanoseconds each. What a function does is among what it holds, which
-        is asked for all of them at once: `__code__` is an event that whoever hears the interpreter's is called for, a microsecond each.
+    def _names_stand(self) -> bool:
+        return [*map(len, self._tables)] == self._lengths and _are(get_referents(*self._tables), self._values)
+
+    def _functions_stand(self) -> bool:
+        """What a function does is among what it holds: `__code__` is an event that whoever hears the interpreter's is called for, a
+        microsecond each.
         """
-        held = get_referents(*self._functions)
-        return (
-            [*map(len, self._names)] == self._lengths
-            and all(map(is_, _values(self._names), self._values))
-            and len(held) == len(self._held)
-            and all(map(is_, held, self._held))
-        )
+        return _are(get_referents(*self._functions), self._held)
 
     def restore(self) -> str | None:
-        """Puts back what has been replaced, and says the first of it; None where nothing has."""
-        if self._is_as_before():
+        """Puts back what has been replaced, and says the first of it; None where nothing has. What keeps something for later has kept it,
+        which need not be looked at again: what names stand for then, and what functions hold beside what they do, is no change.
+        """
+        names, functions = self._restore_names(), self._restore_functions()
+        return names or functions
+
+    def _restore_names(self) -> str | None:
+        if self._names_stand():
             return None
         told = None
         for space, old in self._old:
             if len(space.names) != len(old) or not all(map(is_, space.names.values(), old.values())):
                 changed = space.put_back(old)
                 told = told or changed
+        if told is None:
+            self._values, self._lengths = get_referents(*self._tables), [*map(len, self._tables)]
+        return told
+
+    def _restore_functions(self) -> str | None:
+        if self._functions_stand():
+            return None
+        told = None
         for f, *done in zip(self._functions, *self._done, strict=True):
             if not all(map(is_, (f.__code__, f.__defaults__, f.__kwdefaults__), done)):
                 f.__code__, f.__defaults__, f.__kwdefaults__ = done
                 told = told or f"changes what {f.__module__}.{f.__qualname__} does"
-        if told is None:  # what keeps something for later has kept it, which need not be looked at again
-            self._looked()
+        if told is None:
+            self._held = get_referents(*self._functions)
         return told
 
 
@@ -99,8 +104,15 @@ PARTS = attrgetter("__code__"), attrgetter("__defaults__"), attrgetter("__kwdefa
 """What a function does."""
 
 
-def _values(spaces: Iterable[Names]) -> Iterator[Any]:
-    return chain.from_iterable(names.values() for names in spaces)
+def _are(now: list[Any], before: list[Any]) -> bool:
+    """Whether these are the same objects, whatever they compare as: in loops of C, some ten nanoseconds each."""
+    return len(now) == len(before) and all(map(is_, now, before))
+
+
+def _table(names: Names) -> Names:
+    """The dict itself, of what is only shown."""
+    table: Names = names if isinstance(names, dict) else get_referents(names)[0]
+    return table
 
 
 def _function(value: Any) -> FunctionType | None:

@@ -45,6 +45,11 @@ class Batch:
     raw: NDArray[np.uint8]
     problems: Mapping[str, NDArray[Any]]
 
+    def part(self, b: int) -> Batch:
+        """The b-th problem alone."""
+        problems = {name: value[b : b + 1].copy() for name, value in self.problems.items()}
+        return Batch(oracle=self.oracle, size=self.size, raw=self.raw[b : b + 1].copy(), problems=problems)
+
     def drawn(self, b: int) -> tuple[st.SearchStrategy[Case], Choices]:
         """A strategy of problems that are no larger, and the choices by which it draws the b-th. The string of a layout in which larger
         ones have room would be thousands of bytes long, and the engine takes milliseconds for each look at it.

@@ -52,6 +52,7 @@ class AnswerCache:
         self._known: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
         self._values: OrderedDict[Hashable, float] = OrderedDict()
         self._numbers = 0
+        self._others: dict[Hashable, Any] = {}
 
     def of(self, case: Case, ask: Callable[[Case], Answer]) -> Answer:
         """The answer at the case. Raises what the candidate does, as often as it is asked."""
@@ -77,9 +78,17 @@ class AnswerCache:
                 self._values.popitem(last=False)
         return self._values[case.key]
 
+    def once(self, question: Hashable, ask: Callable[[], T]) -> T:
+        """What comes of another question that laws ask alike."""
+        if question not in self._others:
+            self._others[question] = ask()
+        found: T = self._others[question]
+        return found
+
     def clear(self) -> None:
         """Forgets them."""
         self._known.clear()
+        self._others.clear()
         self._values.clear()
         self._numbers = 0
 

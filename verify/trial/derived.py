@@ -151,7 +151,7 @@ class Derived:
             if trial.failure is not None:
                 for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                     before = trial.failure
-                    strategy, choices = suspect.batch.drawn(suspect.number)
+                    strategy, choices = suspect.batch.drawn(0)
                     engine.search_from(choices, trial, _at(strategy, subject.own), _seed_of(FAMILY, self.seed))
                     if trial.failure is not before:
                         return
