@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verify import streams
-from verify.errors import UsageError, seconds
+from verify.errors import SchedulerLostError, UsageError, seconds
 from verify.evidence import Verdict
 from verify.library_errors import PYTHON_NO_THREAD
 from verify.profiles import PROFILES
@@ -63,7 +63,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except UsageError as error:
+    except (UsageError, SchedulerLostError) as error:
         click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
