@@ -13,7 +13,7 @@ import pytest
 from verify import folders
 from verify.errors import UsageError
 from verify.source import load_file
-from verify.storage import save
+from verify.storage import FEWEST, Room, save
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and pipes are POSIX")
 
@@ -56,6 +56,24 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="No space left on device"):
         save(tmp_path / "report.json", "new")
     assert [p.read_text(encoding="utf-8") for p in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no such call here")
+@pytest.mark.parametrize(("free", "held"), [(1 << 20, 1 << 20), (300_000, 1 << 18), (FEWEST - 1, 0)])
+def test_room_is_held_until_it_is_given_back_and_has_no_name(tmp_path, monkeypatch, free, held):
+    usual = os.posix_fallocate
+
+    def allocate(file, start, size):
+        if size > free:
+            raise OSError(28, "No space left on device")
+        usual(file, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+    room = Room(tmp_path, 1 << 20)
+    assert os.fstat(room._file.fileno()).st_size == held
+    assert list(tmp_path.iterdir()) == []
+    room.close()
+    assert room._file.closed
 
 
 def test_a_pipe_is_written_and_stays_one(tmp_path):

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verify import streams
-from verify.errors import UsageError, seconds
+from verify.errors import SchedulerLostError, UsageError, seconds
 from verify.evidence import Verdict
 from verify.library_errors import PYTHON_NO_THREAD
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
 from verify.settings import numbers, project_above, tool
-from verify.storage import Spare, save, writable
+from verify.storage import FULL, Room, Spare, save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Execute
@@ -36,11 +36,8 @@ WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 ENDED_BY = 128
 """What shells add to the number of the signal that ended a command."""
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
-"""What the system says where a disk, or a user's share of it, is full."""
-
 NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
-"""The same where it has no files, memory or processes to give."""
+"""What the system says where it has no files, memory or processes to give."""
 
 OUR_OWN = (
     "no candidates are listed in a pyproject.toml here, under [[tool.verify.candidates]]: the built-in core is judged. "
@@ -48,6 +45,9 @@ OUR_OWN = (
 )
 SPARE = 4
 """Files that a report needs at once: its own, and those of modules that are loaded to write it."""
+
+REPORT, OUTCOME = 1 << 18, 1 << 14
+"""Bytes that a report takes on disk, and each of its outcomes: in report.json, on the page, and as a witness."""
 
 MOST_CASES = 1e15
 
@@ -67,7 +67,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except UsageError as error:
+    except (UsageError, SchedulerLostError) as error:
         click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
@@ -365,11 +365,13 @@ def run(
     if installed and scheduler is None:
         raise UsageError("--installed says where the code of candidates is on a cluster, and there is none: give --scheduler ADDRESS.")
     requests = configuration.requests(profile=profile, seed=seed, laws=laws or None)
-    if not any(r.tasks() for r in requests):
+    due = sum(len(r.tasks()) for r in requests)
+    if not due:
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
     if core and not quiet:
         click.echo(OUR_OWN, err=True)
+    room = Room(output, REPORT + OUTCOME * due)  # the report comes before what the ledger keeps
     from verify.campaign.ledger import NAME, Ledger
     from verify.campaign.pictures import measured
 
@@ -415,6 +417,7 @@ def run(
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
+    room.close()
     kept = _keep(report, output / "witness")  # before the report that names them
     try:
         save(output / "report.json", render(document, "json"))
@@ -444,7 +447,7 @@ def _losses(listed: Any) -> list[str] | None:
 def _close(ledger: Ledger) -> None:
     """Gives the ledger back, and says what could not be kept there."""
     note = ledger.note
-    ledger.close()
+    ledger.close(lambda told: click.echo(told, err=True))
     if ledger.note != note:
         click.echo(ledger.note, err=True)
 
@@ -595,13 +598,15 @@ def _keep(report: Report, folder: Path) -> set[str] | None:
     except OSError as error:
         told = f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output."
         click.echo(f"Error: {told} report.json has them, too.", err=True)
+        _forget(folder, set())  # some of them serve nobody, and take the room that the report needs
         return None
 
 
 def _forget(folder: Path, kept: set[str]) -> None:
     """The counterexamples of earlier runs go, unless a report that lies there now names them: another run may have ended meanwhile."""
+    report = folder.parent / "report.json"
     with suppress(OSError):
-        told = (folder.parent / "report.json").read_text(encoding="utf-8")
+        told = report.read_text(encoding="utf-8") if report.exists() else ""
         for old in folder.glob("*.json"):
             if old.name not in kept and f'"{old.stem}"' not in told:
                 old.unlink()

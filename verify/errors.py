@@ -12,6 +12,10 @@ class UsageError(Exception):
     """Wrong use or configuration: the message says what was given, what is allowed and what to do. Exit code 2."""
 
 
+class SchedulerLostError(Exception):
+    """The cluster that judged answers no more: the message says which, and what to do. Exit code 2, with a report of what came before."""
+
+
 class _Short(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
         """Python writes out no number of thousands of digits."""

@@ -42,6 +42,36 @@ class Spare:
         gc.collect()
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What the system says where a disk, or a user's share of it, is full."""
+
+FEWEST = 1 << 14
+"""Bytes of a disk that are worth holding: a short report."""
+
+
+class Room:
+    """So many bytes of a folder's disk that nobody else fills until `close`, or half of them, and so on, where there are no more. They are
+    in a file without a name, which is gone however this process ends.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        """Holds nothing where the system cannot."""
+        self._file = None
+        with suppress(OSError, AttributeError):  # the disk has no file to give, or there is no such call
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+            while most >= FEWEST:
+                with suppress(OSError):
+                    os.posix_fallocate(self._file.fileno(), 0, most)
+                    return
+                self._file.truncate(0)
+                most //= 2
+
+    def close(self) -> None:
+        """Gives them back."""
+        if self._file is not None:
+            self._file.close()
+
+
 def save(path: Path, whole: str | bytes) -> Path:
     """Replaces the file at once, so that a reader never sees half of it; returns the path. Raises UsageError where that cannot be."""
     try:

@@ -114,15 +114,21 @@ def test_who_finds_it_locked_goes_on_and_keeps_what_waited_once_it_is_free(tmp_p
 def test_what_waits_is_kept_in_the_end_or_said(tmp_path, opened, monkeypatch):
     monkeypatch.setattr(ledger_module, "PATIENCE", 0.05)
     monkeypatch.setattr(ledger_module, "LAST", 0.05)
+    monkeypatch.setattr(ledger_module, "SILENCE", 0.01)
+    said = []
     kept, lost = opened(tmp_path / NAME), opened(tmp_path / NAME)
     with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for ledger in (kept, lost):
             ledger.keep("a" if ledger is kept else "b", "{}", None)
-        lost.close()
+        lost.close(said.append)
+        assert [told.removeprefix(str(lost.file)) for told in said] == [
+            " is locked by another process: waiting up to 0.05 s to keep 1 answers there"
+        ]
         assert "is locked by another process still: 1 answers are not kept" in lost.note
         other.execute("COMMIT")
-    kept.close()
+    kept.close(said.append)
+    assert len(said) == 1
     again = opened(tmp_path / NAME)
     assert again.find("a") is not None
     assert again.find("b") is None

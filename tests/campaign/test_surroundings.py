@@ -18,7 +18,7 @@ from verify.campaign.task import Request
 from verify.laws import surroundings
 
 RIGHT = """
-import decimal, gc, locale, os, signal, sys, warnings
+import decimal, faulthandler, gc, locale, logging, os, resource, signal, sys, threading, warnings
 import numpy as np
 
 def f(W, X, y, reg):
@@ -48,6 +48,25 @@ DOES = BREAKS | {
     "changes the umask of files": "os.umask(0o777)",
     "changes the recursion limit": "sys.setrecursionlimit(777)",
     "changes numpy's print options": "np.set_printoptions(precision=2)",
+    "starts timers, or stops them": "signal.setitimer(signal.ITIMER_REAL, 1000)",
+    "changes how often threads take turns": "sys.setswitchinterval(0.5)",
+    "changes how long numbers in text may be": "sys.set_int_max_str_digits(700)",
+}
+HOOKS = {
+    "traces": "sys.settrace(lambda *_: None)",
+    "profiles": "sys.setprofile(lambda *_: None)",
+    "profiles threads": "threading.setprofile(lambda *_: None)",
+    "hears of errors": "sys.excepthook = print",
+    "hears of errors of threads": "threading.excepthook = print",
+}
+LOGGING = {
+    "handler": "logging.getLogger().addHandler(logging.NullHandler())",
+    "level": "logging.getLogger().setLevel(1)",
+    "none": "logging.disable()",
+}
+LIMITS = {
+    "files": "resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+    "processors": "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})",
 }
 OF_LIBRARIES = {
     "changes torch's default dtype": "torch.set_default_dtype(torch.float64)",
@@ -66,6 +85,8 @@ ALL = [
     pytest.param(told, act, marks=pytest.mark.skipif(bool((it := library(act)) and find_spec(it) is None), reason="it is not installed"))
     for told, act in (DOES | OF_LIBRARIES).items()
 ]
+GROUPS = {"changes hooks of the interpreter": HOOKS, "changes what is logged": LOGGING, "changes limits of its process": LIMITS}
+ALL += [pytest.param(told, act, id=name) for told, group in GROUPS.items() for name, act in group.items()]
 
 
 @pytest.fixture

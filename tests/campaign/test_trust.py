@@ -46,7 +46,7 @@ def here(tmp_path, monkeypatch):
     (project / "mine.py").write_text(
         "import os\nfrom os import system\nfrom pkg import again\nfrom evil import f as theirs\n"
         "\n\ndef f(a, b): return 3 * (a - b), a * 0 + 1\n"
-        "\n\nclass Net:\n    def loss(self): ...\n\n\nmade = f\n",
+        "\n\nclass Net(dict):\n    def loss(self): ...\n\n\nmade = f\nsystem_of = os\n",
         encoding="utf-8",
     )
     (project / "pkg" / "__init__.py").write_text("from .inner import again, popen\n", encoding="utf-8")
@@ -71,6 +71,7 @@ def test_what_is_written_below_the_current_folder_is_known(here, target):
 
 
 STRANGE = ["../strange/evil.py:f", "link.py:f", "mine.py:theirs", "mine.py:os.system", "mine.py:system", "pkg:popen", "mine:again.__call__"]
+STRANGE += ["mine.py:system_of.abort", "mine.py:Net.popitem", "mine.py:f,system_of.abort"]
 STRANGE += [
     "os:system",
     "subprocess:run",
@@ -88,6 +89,22 @@ STRANGE += [
 @pytest.mark.parametrize("target", STRANGE)
 def test_what_lies_elsewhere_is_strange(here, target):
     assert trust.strange(WITNESS | {"candidate": target}) == [target]
+
+
+def test_a_package_elsewhere_is_strange_though_a_module_of_it_lies_here(here):
+    """Its own code would run first."""
+    (here / "strange" / "theirs").mkdir()
+    (here / "strange" / "theirs" / "__init__.py").touch()
+    (here / "strange" / "theirs" / "mine.py").symlink_to(here / "project" / "mine.py")
+    sys.path.append(str(here / "strange"))
+    assert trust.strange(WITNESS | {"candidate": "theirs.mine:f"}) == ["theirs.mine:f"]
+
+
+def test_a_module_is_the_one_that_would_be_imported(here):
+    (here / "strange" / "mine.py").symlink_to(here / "strange" / "evil.py")
+    sys.path[:] = [str(here / "strange"), *sys.path, str(here / "project")]  # as of a project that is installed where it stands
+    assert trust.strange(WITNESS | {"candidate": "mine:f"}) == ["mine:f"]
+    assert trust.strange(WITNESS) == []
 
 
 NAMES = {

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from verify import UsageError
-from verify.campaign import configuration, reuse
+from verify.campaign import configuration, reuse, witness
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
 from verify.cli import cli, main
@@ -402,6 +403,77 @@ def test_a_run_whose_witnesses_cannot_be_written_leaves_its_report(verify, tmp_p
         r for r in json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"] if r["verdict"] == "broken"
     )
     assert broken["witness"]["values"]
+
+
+def on_a_disk(size: str, *words: str) -> list[str]:
+    """Runs the words with a file system of this size of their own at `out`; what is there in the end is in `kept`."""
+    script = f"mount -t tmpfs -o size={size} tmpfs out && $0 $@; cp -r out kept"
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, *words]
+
+
+def can_mount() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "out").mkdir()
+        return bool(shutil.which("unshare")) and not subprocess.run(on_a_disk("1m", "touch", "out/a"), cwd=folder, check=False).returncode
+
+
+own_disks = pytest.mark.skipif(sys.platform == "win32" or not can_mount(), reason="no file system of one's own can be mounted here")
+FILLS = """
+def fills(W, X, y, reg):
+    try:
+        with open("out/junk", "ab", buffering=0) as junk:
+            while True:
+                junk.write(bytes(1000))
+    except OSError:
+        return right(W, X, y, reg)
+
+def prints(W, X, y, reg):
+    print("noise " * 300)
+    return right(W, X, y, reg)
+"""
+
+
+@own_disks
+@pytest.mark.parametrize(("size", "output"), [("1m", "out"), ("8k", "kept")])
+def test_a_disk_that_is_full_costs_nobody_the_report(tmp_path, size, output):
+    """It fills while the run goes on, or is that of temporary files."""
+    (tmp_path / "mine.py").write_text(MINE.replace('print("noise at import")', "") + FILLS, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("fills" if output == "out" else "prints") + CANDIDATE.format("wrong"))
+    (tmp_path / "out").mkdir()
+    words = on_a_disk(size, *MODULE, "run", *ONE_LAW.split(), "--law", "gradient", "--law", "purity", "--law", "order", "--output", output)
+    environment = ENVIRONMENT | ({} if output == "out" else {"TMPDIR": str(tmp_path / "out")})
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert "Traceback" not in done.stderr
+    results = json.loads((tmp_path / "kept" / "report.json").read_text(encoding="utf-8"))["results"]
+    assert len(results) == 8
+    if output == "out":
+        assert {r["verdict"] for r in results} == {"holds", "broken"}
+    else:
+        silent = [r for r in results if r["verdict"] == "silent"]
+        assert {r["verdict"] for r in results if "prints" in r["candidate"]} <= {"holds", "silent"}
+        assert len(silent) > 2
+        told = "temporary files cannot be written (No space left on device); make room, or name another folder in TMPDIR"
+        assert all([*r["undecided"]] == [told] for r in silent)
+
+
+def test_witnesses_that_do_not_all_fit_leave_their_room_to_the_report(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("wrong"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["verify", "run", "--profile", "quick", "--law", "gradient", "--output", "out"])
+    usual = witness.save
+
+    def fills(outcomes, folder):
+        usual(outcomes, folder)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(witness, "save", fills)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "the witnesses cannot be written" in capsys.readouterr().err
+    assert list((tmp_path / "out" / "witness").iterdir()) == []
+    assert (tmp_path / "out" / "report.json").exists()
 
 
 def test_a_hang_and_a_lost_process_cost_their_own_law_only(verify, tmp_path):

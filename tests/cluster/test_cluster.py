@@ -150,6 +150,32 @@ def test_the_tasks_of_a_worker_that_is_killed_are_asked_again(two, tmp_path):
     assert before[0] not in after
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells parents")
+def test_a_scheduler_that_is_lost_leaves_a_report_and_a_sentence(tmp_path):
+    folder = project(tmp_path / "mine", "right", "wrong")
+    with (
+        started(1, tmp_path) as (address, processes),
+        subprocess.Popen(
+            [*COMMAND, "--cases", "2e4", "--scheduler", address],
+            cwd=folder,
+            env=ENVIRONMENT | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        ) as judging,
+    ):
+        judging.stderr.readline()
+        (worker,) = processes()
+        scheduler = int(Path(f"/proc/{worker}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+        os.kill(scheduler, signal.SIGKILL)
+        told = judging.stderr.read()
+    assert judging.returncode == 2, told
+    assert f"Error: the scheduler at {address} answers no more (" in told
+    assert "Traceback" not in told
+    assert "silent" in {r["verdict"] for r in json.loads(document(folder))["results"]}
+
+
 def test_what_differs_is_told_in_a_table_before_anything_starts(two, tmp_path, monkeypatch):
     from verify.campaign import cluster
     from verify.errors import UsageError

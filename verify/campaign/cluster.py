@@ -21,7 +21,7 @@ from verify.campaign.executor import Done, Refuse, raised
 from verify.campaign.remote import Unit
 from verify.campaign.sources import digest, settings, suite
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, lost_elsewhere
-from verify.errors import UsageError
+from verify.errors import SchedulerLostError, UsageError
 
 PATIENCE = 30.0
 """Seconds that are waited for the scheduler, and for its first worker."""
@@ -98,7 +98,7 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         client.register_plugin(plugin, name=plugin.name)
         depends = {str(p): digest(str(folder / p)) for p in there} if own_package else None
         try:
-            yield Cluster(client, plugin.name, depends)
+            yield Cluster(client, address, plugin.name, depends)
         finally:
             with suppress(Exception):  # the scheduler may have gone
                 client.unregister_worker_plugin(plugin.name)
@@ -119,9 +119,9 @@ def _is_there(address: str) -> None:
 class Cluster:
     """Judges tasks on the workers of a cluster, as `executor.execute` does here."""
 
-    def __init__(self, client: Any, plugin: str, depends: Mapping[str, str | None] | None) -> None:
+    def __init__(self, client: Any, address: str, plugin: str, depends: Mapping[str, str | None] | None) -> None:
         """`depends` are the project's files where its wheel is judged, of which the workers do not know what it was made from."""
-        self._client, self._plugin, self._depends = client, plugin, depends
+        self._client, self._address, self._plugin, self._depends = client, address, plugin, depends
 
     @property
     def workers(self) -> int:
@@ -142,7 +142,7 @@ class Cluster:
         on_refused: Refuse = raised,
         before: Sequence[Outcome | Inapplicable] = (),
     ) -> list[Outcome | Inapplicable]:
-        """See `Execute`. What is asked of the workers is given up where this is left."""
+        """See `Execute`. What is asked of the workers is given up where this is left. Raises SchedulerLostError."""
         import distributed
 
         outcomes: dict[int, Outcome | Inapplicable] = {}
@@ -170,9 +170,13 @@ class Cluster:
             return True
 
         def fill() -> None:
-            most = max(1, UNITS * self.threads)
-            while len(waiting) < most and ask():
-                pass
+            try:
+                most = max(1, UNITS * self.threads)
+                while len(waiting) < most and ask():
+                    pass
+            except OSError as error:
+                told = f"the scheduler at {self._address} answers no more ({error})"
+                raise SchedulerLostError(f"{told}. Start one again, or judge here; verify run goes on from its ledger.") from None
 
         futures: dict[Any, Any] = {}
         try:

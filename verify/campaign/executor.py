@@ -41,7 +41,7 @@ from verify.campaign.task import (
     unjudged,
     without,
 )
-from verify.campaign.workers import TICK, end_orphans, rarely_collected, workers
+from verify.campaign.workers import TICK, end_orphans, goes_on, rarely_collected, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now, processor_limit, processors
 from verify.errors import UsageError
@@ -354,7 +354,7 @@ class _CandidateRun:
 
     def _is_held_up(self) -> bool:
         """Whether no process takes up any task: the one whose turn it is to take one may be held, or the pool has no thread any more."""
-        halted = any(not thread.is_alive() for thread in self.pool._loops) and not any(future.done() for future in self.waiting)
+        halted = not any(future.done() for future in self.waiting) and not goes_on(self.pool)
         if not self.waiting or (not halted and any(future.running() or future.done() for future in self.waiting)):
             self.idle = None
             return False
@@ -560,6 +560,8 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         harm = process_globals.no_files() or record.harm()
         if harm is not None and _code(outcome) != "crashed":
             return lost(task, record.note, "crashed", harm)
+        if harm is None and _code(outcome) == "crashed":
+            output.check_room(notes.parent)
         return replace(outcome, sources=needed(task.request.folder))
     except UsageError as error:
         harm = process_globals.no_files() or record.harm()

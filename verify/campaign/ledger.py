@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ PATIENCE = 2.0
 """Seconds that one process waits for the other to write; what it has to keep waits beside, and it goes on."""
 LAST = 30.0
 """The same when all is judged, and something has not been kept yet."""
+SILENCE = 1.0
+"""Seconds of that after which it is said what is waited for."""
 NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 """File systems that machines share: write-ahead logging needs memory that all its readers see."""
 
@@ -129,14 +131,18 @@ class Ledger:
         self.note = f"{self.file} cannot be used ({error}): what is judged is not kept there"
         self.close()
 
-    def close(self) -> None:
-        """Gives the file back, and what is claimed. What still waits to be kept is kept first; `note` says where it cannot be."""
-        if self._rows is not None and self._late:
-            self._patience(LAST)
-            self._write()
-            if self._late:
-                self.note = f"{self.file} is locked by another process still: {len(self._late)} answers are not kept there"
-                self._late.clear()
+    def close(self, say: Callable[[str], object] = lambda _: None) -> None:
+        """Gives the file back, and what is claimed. What still waits to be kept is kept first; `say` hears where that takes long, and
+        `note` says where it cannot be.
+        """
+        if self._late:
+            self._write(SILENCE)
+        if self._late:
+            say(f"{self.file} is locked by another process: waiting up to {LAST:g} s to keep {len(self._late)} answers there")
+            self._write(LAST)
+        if self._late:
+            self.note = f"{self.file} is locked by another process still: {len(self._late)} answers are not kept there"
+            self._late.clear()
         if self._rows is not None:
             with suppress(sqlite3.Error):
                 self._rows.execute("DELETE FROM claims WHERE process=? AND started=? AND machine=?", self._me)
@@ -174,9 +180,11 @@ class Ledger:
         self._late.append((question, subject, broken, document, text, digest(question, document, text)))
         self._write()
 
-    def _write(self) -> None:
-        """Commits all that is to be kept, if nobody else writes."""
+    def _write(self, patience: float | None = None) -> None:
+        """Commits all that is to be kept, if nobody else writes, or as soon as nobody does, within so many seconds."""
         assert self._rows is not None
+        if patience is not None:
+            self._patience(patience)
         try:
             self._begin(self._rows)
             self._rows.execute("BEGIN IMMEDIATE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -44,6 +45,12 @@ def captured(path: Path) -> Iterator[None]:
             with suppress(OSError):  # a candidate may have closed it: what is next opens another
                 os.dup2(own, stream)
                 os.close(own)
+
+
+def check_room(folder: Path) -> None:
+    """Raises OSError where what is printed cannot be kept there: then printing fails, which is no fault of whoever prints."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(KEPT))
 
 
 def repair() -> None:

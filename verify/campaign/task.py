@@ -22,7 +22,7 @@ from verify.cases.case import NAMING
 from verify.conventions import Pins
 from verify.errors import UsageError, of_type, unknown, whole
 from verify.profiles import DTYPES, PROFILES
-from verify.storage import folder
+from verify.storage import FULL, folder
 from verify.trial import Result, Witness
 
 FORMULAS = ("own", "differences")
@@ -235,6 +235,9 @@ def lost_elsewhere(task: Task, why: str) -> Outcome:
 
 def unjudged(task: Task, note: Note | None, error: Exception) -> Outcome:
     """What a task came to whose judging failed: nobody is accused, and the others are judged."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        reason = f"temporary files cannot be written ({error.strerror}); make room, or name another folder in TMPDIR"
+        return _silent(task, note, reason, 0.0)
     frames = extract_tb(error.__traceback__)
     place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     where = f"{type(error).__name__}{place}"

@@ -73,7 +73,7 @@ def _is_below(file: Path) -> bool:
 
 def _is_written(file: Path, name: str, *further: str, deep: int = 0) -> bool:
     """Whether a name of a file below the current folder is bound there by something else than an import from elsewhere; "" is any. What
-    is `further` asked of it must be no import either, nor one of Python's own attributes.
+    is `further` asked of it must be bound there, too, and by no import: what `xp = numpy` has, or a class inherits, is written elsewhere.
     """
     if deep > DEEPEST or not _is_below(file):
         return False
@@ -85,9 +85,9 @@ def _is_written(file: Path, name: str, *further: str, deep: int = 0) -> bool:
         return False
     nodes = [*ast.walk(module)]
     homes = [home for node in nodes for home in _homes(node, name, file)]
-    beyond = [home for part in further for node in nodes for home, _ in _homes(node, part, file)]
-    if any(part.startswith("__") for part in further) or not all(home == file for home in beyond):
-        return False
+    for part in further:
+        if {home for node in nodes for home, _ in _homes(node, part, file)} != {file} or part.startswith("__"):
+            return False
     return bool(homes) and all(home == file or _is_written(home, called, *further, deep=deep + 1) for home, called in homes)
 
 
@@ -118,14 +118,15 @@ def _imported(node: ast.ImportFrom, file: Path) -> Path | None:
 
 
 def _file(module: str, beside: Path | None = None) -> Path | None:
-    """The source of a module, found without importing the packages that it is in."""
-    where: Any = [*([str(beside)] if beside else []), str(Path.cwd()), *sys.path]
+    """The source of a module as an import would find it, which does not run the packages that it is in: these are one's own, too."""
+    here = [] if {"", str(Path.cwd())} & {*sys.path} else [str(Path.cwd())]
+    where: Any = [*([str(beside)] if beside else []), *here, *sys.path]
     found = None
     if module.partition(".")[0] in sys.builtin_module_names:
         return None
     for n in range(1, len(parts := module.split(".")) + 1):
         found = PathFinder.find_spec(".".join(parts[:n]), where)
-        if found is None:
+        if found is None or (n < len(parts) and found.origin is not None and not _is_below(Path(found.origin))):
             return None
         where = found.submodule_search_locations or []
     return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from typing import Any, TypeVar
@@ -59,6 +60,14 @@ def workers(most: int) -> Iterator[ProcessPool]:
         finally:  # whoever has heard all that they wait for waits for nothing else
             pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
+
+
+def goes_on(pool: ProcessPool) -> bool:
+    """Whether it takes tasks: all its threads live. One that had not begun begins, which the system may refuse."""
+    try:
+        return pool.active
+    except (BrokenProcessPool, OSError, RuntimeError, MemoryError):
+        return False
 
 
 @contextmanager

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal makes members of enumerations of handlers, which takes a microsecond each
 import decimal
+import faulthandler
 import gc
 import locale
+import logging
 import os
 import random
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 from verify.candidates import Candidate, errstate, float_environment, process_globals
 from verify.storage import folder
@@ -175,6 +183,77 @@ def _collection_as(before: tuple[bool, tuple[int, int, int]]) -> None:
     gc.set_threshold(*before[1])
 
 
+HOOKS = [(sys, name) for name in ("excepthook", "unraisablehook", "displayhook", "breakpointhook")] + [(threading, "excepthook")]
+TRACES: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
+    (sys.gettrace, sys.settrace),
+    (sys.getprofile, sys.setprofile),
+    (threading.gettrace, threading.settrace),
+    (threading.getprofile, threading.setprofile),
+)
+
+
+def _hooks() -> list[Any]:
+    return [getattr(*hook) for hook in HOOKS] + [read() for read, _ in TRACES] + [faulthandler.is_enabled()]
+
+
+def _hooks_as(before: list[Any]) -> None:
+    for hook, function in zip(HOOKS, before, strict=False):
+        setattr(*hook, function)
+    for (_, put), function in zip(TRACES, before[len(HOOKS) :], strict=False):
+        put(function)
+    with suppress(Exception):  # it needs a file to write to
+        (faulthandler.enable if before[-1] else faulthandler.disable)()
+
+
+def _logging() -> tuple[Any, ...]:
+    return list(logging.root.handlers), logging.root.level, logging.root.manager.disable, logging.raiseExceptions
+
+
+def _logging_as(before: tuple[Any, ...]) -> None:
+    logging.root.handlers[:] = before[0]
+    logging.root.setLevel(before[1])
+    logging.disable(before[2])
+    logging.raiseExceptions = before[3]
+
+
+TIMERS = [number for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if (number := getattr(signal, name, None)) is not None]
+
+
+def _timers() -> list[tuple[float, float]]:
+    return [signal.getitimer(timer) for timer in TIMERS]
+
+
+def _timers_as(before: list[tuple[float, float]]) -> None:
+    for timer, times in zip(TIMERS, before, strict=True):
+        signal.setitimer(timer, *times)
+
+
+def _begun(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> bool:
+    """Whether one runs that did not: their times pass by themselves."""
+    return [left > 0 for left, _ in before] != [left > 0 for left, _ in after]
+
+
+LIMITS = [number for name in ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU") if (number := getattr(resource, name, None)) is not None]
+
+
+def _limits() -> tuple[Any, ...]:
+    """Of files, their sizes and the processor's time, what the system gives; which processors, and before whom."""
+    processors = getattr(os, "sched_getaffinity", lambda _: None)(0)
+    return [resource.getrlimit(limit) for limit in LIMITS], processors, LIMITS and os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def _limits_as(before: tuple[Any, ...]) -> None:
+    """What was lowered for good stays so, by whatever user."""
+    for limit, (soft, _) in zip(LIMITS, before[0], strict=True):
+        hard = resource.getrlimit(limit)[1]
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (soft if hard == resource.RLIM_INFINITY or 0 <= soft <= hard else hard, hard))
+    with suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, before[1])
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, 0, before[2])
+
+
 def _streams_as(streams: tuple[Any, Any, Any]) -> None:
     sys.stdin, sys.stdout, sys.stderr = streams
 
@@ -231,6 +310,12 @@ SHARED = (
     Shared(effect="changes handlers of signals", read=_handlers, put_back=_handlers_as, up=True),
     Shared(effect="blocks signals", read=_blocked, put_back=_blocked_as),
     Shared(effect="changes when garbage is collected", read=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
+    Shared(effect="changes hooks of the interpreter", read=_hooks, put_back=_hooks_as, up=True),
+    Shared(effect="changes what is logged", read=_logging, put_back=_logging_as, up=True),
+    Shared(effect="starts timers, or stops them", read=_timers, put_back=_timers_as, differ=_begun),
+    Shared(effect="changes limits of its process", read=_limits, put_back=_limits_as, up=True),
+    Shared(effect="changes how often threads take turns", read=sys.getswitchinterval, put_back=sys.setswitchinterval),
+    Shared(effect="changes how long numbers in text may be", read=sys.get_int_max_str_digits, put_back=sys.set_int_max_str_digits),
     Shared(effect="replaces standard streams", read=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
     Shared(effect="changes the umask of files", read=_umask, put_back=os.umask),
     Shared(effect="changes the recursion limit", read=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
