@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 import verify
 from verify.campaign import trust, witness
+from verify.commands.replay import command
 from verify.errors import UsageError
 from verify.gate.baseline import Baseline
 from verify.gate.command import command as gate
-from verify.replay_command import command
 from verify.report.command import command as report
 from verify.report.names import FORMATS
 

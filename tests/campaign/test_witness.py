@@ -11,8 +11,8 @@ from click.testing import CliRunner
 import verify
 from verify.campaign import witness
 from verify.cases import Case
+from verify.commands.replay import command
 from verify.errors import UsageError
-from verify.replay_command import command
 
 SOURCE = """
 import numpy as np

@@ -309,7 +309,7 @@ def test_the_server_of_a_run_is_told_which_losses_it_is_for(tmp_path, monkeypatc
         asked.append(losses)
         raise UsageError("that is all")
 
-    monkeypatch.setattr("verify.cli._prepare", prepare)
+    monkeypatch.setattr("verify.commands.run.prepare", prepare)
     monkeypatch.chdir(tmp_path)
     configure(tmp_path, text)
     assert str(CliRunner().invoke(cli, f"run{words}".split()).exception) == "that is all"

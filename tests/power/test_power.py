@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from implementations import hinge, softmax
 from sympy import Max
 
+from verify.commands.power import command
 from verify.evidence import Evidence, Measurement
 from verify.laws import LAWS
 from verify.oracle import Oracle
 from verify.power import measure, table
 from verify.power.mutants import mutants, right
-from verify.power_command import command
 from verify.report.power import complete, plain
 from verify.report.reading import power_summary
 from verify.spec import Claims, LossSpec, Objective, positive
