@@ -608,6 +608,14 @@ def heads(p, slip=None):
     return loss, (ds @ k / (2.0 if slip == "twice" else np.sqrt(2.0)) * (2.0 if slip == "inverted" else 1.0)).ravel()
 
 
+def calls(p, slip=None):
+    a, b = sigmoid(p[:4]), sigmoid(p[4:])  # @calls
+    loss = (a**2 * b).sum()  # @loss
+    da = 2 * a * b
+    db = a**2 if slip == "second" else a**2 * b * (1 - b)
+    return 0.5 * loss, 0.5 * (0.5 if slip == "half" else 1.0) * np.concatenate([da * a * (1 - a), db])  # @half
+
+
 def steps(p, slip=None):
     x, w = p[:4], p[4:]
     s = x * x + 1  # @s
@@ -741,6 +749,8 @@ PLACES = [
     (heads, elsewhere(12), "axis", {"broadcast-sum"}, {"a"}),
     (heads, elsewhere(12), "twice", {"scaled"}, {"s"}),
     (heads, elsewhere(12), "inverted", {"scaled"}, {"s"}),
+    (calls, elsewhere(8), "second", {"path-factor"}, {"sigmoid"}),
+    (calls, elsewhere(8), "half", {"scaled"}, {"nowhere"}),
     (steps, elsewhere(8), "quotient", {"path-factor"}, {"i"}),
     (steps, elsewhere(8), "root", {"path-factor"}, {"r"}),
     (steps, elsewhere(8), "norm", {"path-factor"}, {"r"}),

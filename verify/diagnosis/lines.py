@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, line_in_words, operand_in_words, place_in_words
+from verify.mistakes.derivatives import LAST
 from verify.rounding import GREATEST_DENOMINATOR
 from verify.tape.tape import SourceLine
 
@@ -95,7 +96,7 @@ def slip(points: Sequence[Answered]) -> Found | None:
 def located(points: Sequence[Answered], *, alike: bool = False) -> Found | None:
     """Where it goes wrong as far as that shows in what is wrong and what is right, where no slip explains all of it: the lines that all of
     what is wrong goes through, and nothing that is right. Where it is wrong everywhere `alike`, by a factor say, which explains it, it may
-    be one local factor that is left out, or another in its place. None where there are more than a few.
+    be one local factor that is left out, inverted, or there twice. None where there are more than a few.
     """
     with np.errstate(all="ignore"):
         if alike and (found := _Inquiry(points).local()) is not None:
@@ -197,7 +198,7 @@ class _Inquiry:
 
     def local(self) -> Found | None:
         """The one line whose local factor is left out; else inverted, as where a gradient is multiplied by what it must be divided by; else
-        there twice; else that of another function.
+        there twice.
         """
         for how in ("bare", "inverted", "squared"):
             found = dict[tuple[str, int], Slip]()
@@ -209,8 +210,7 @@ class _Inquiry:
                 return only._replace(sentence=f"it {only.sentence}")
             if found:
                 return None
-        other = self.derivative()
-        return None if other is None else other._replace(sentence=f"it {other.sentence}")
+        return None
 
     def columns_of(self, found: Slip) -> Iterator[Slip]:
         """The same slip at other places, as far as there is time."""
@@ -377,6 +377,8 @@ class _Inquiry:
                 where, due = (*s.place.key[:2], s.place.steps), lines.derivative(s.place.key)
                 if where not in found or (found[where][1] is None and due is not None):
                     found[where] = s, due
+        if len(found) > 1:
+            found = {where: (s, due) for where, (s, due) in found.items() if s.how != LAST}
         if len(found) != 1:
             return None
         ((s, due),) = found.values()

@@ -81,6 +81,9 @@ POWERS = {"1/x", "1/x²", "−1/x²", "1/√x", "√x", "v/x", "−v/x"}
 EXPONENTIAL = {"exp", "expm1", "exp2", "logistic", "softplus", "tanh", "erf", "erfc", "ndtr", "sin", "cos", "sinh", "cosh"}
 """For the derivatives of these nobody writes such a power: where it fits, it does by chance, as a in aσ(a) is left out by 1/a."""
 
+LAST = "1/2"
+"""Of a root, as where a norm is not divided by: told where nothing else explains the gradient, as 1/s in the place of 1/s² may."""
+
 NOT_STRAIGHT = {
     "square", "pow_c", "sqrt", "rsqrt", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "logistic", "softplus", "tanh", "erf",
     "erfc", "ndtr", "log_ndtr", "lgamma", "digamma", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",

@@ -360,12 +360,16 @@ class Lines:
         makes and what that is made of.
         """
         runs: list[tuple[tuple[str, int], list[int]]] = []
+        met: set[tuple[str, str]] = set()  # by the run: a function that is called again begins another
         for n, i in enumerate(self.tape.instructions):
             where = None if i.line is None else (i.line.file, i.line.number)
             if where is not None and self.edges[n].outs.size:
-                if not runs or runs[-1][0] != where or runs[-1][1][-1] != n - 1:
+                done = (i.line.part, i.op)
+                if not runs or runs[-1][0] != where or runs[-1][1][-1] != n - 1 or done in met:
                     runs.append((where, []))
+                    met.clear()
                 runs[-1][1].append(n)
+                met.add(done)
         found: dict[tuple[str, int], list[tuple[list[int], tuple[int, Integers, Integers]]]] = {}
         alike = set()
         for where, inside in runs:
@@ -499,7 +503,8 @@ class Lines:
         for p in self.listed:
             partials = np.concatenate([self.edges[n].partials[which] for n, which in self._at(p)])
             own = p.slot is not None or p.key not in self._many or np.all(partials == partials[:1])
-            if p.steps == "all" and own and np.any(partials != 1):
+            halved = how == "squared" and np.all(np.isin(np.abs(partials), (0.5, 2.0)))  # it is the 2 of a square that is not there
+            if p.steps == "all" and own and np.any(partials != 1) and not halved:
                 yield Slip("path-factor", how, p)
 
     @cached_property
