@@ -241,6 +241,8 @@ def _keep(report: Report, folder: Path) -> set[str] | None:
         told = f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output."
         click.echo(f"Error: {told} report.json has them, too.", err=True)
         _forget(folder, set())  # some of them serve nobody, and take the room that the report needs
+        with suppress(OSError):  # there may be some that a report names
+            folder.rmdir()
         return None
 
 
