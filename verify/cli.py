@@ -12,7 +12,7 @@ import click
 
 from verify import streams
 from verify.commands.codes import ENDED_BY, EPILOG, INTERNAL_ERROR, INTERRUPTED, WRONG_USAGE
-from verify.errors import SchedulerLostError, UsageError
+from verify.errors import SchedulerLostError, UsageError, unknown
 from verify.library_errors import PYTHON_NO_THREAD
 from verify.storage import FULL
 
@@ -96,11 +96,15 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return super().get_command(ctx, name)
-        command: click.Command = import_module(COMMANDS[name][0]).command
-        return command
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        found: click.Command | None = import_module(COMMANDS[name][0]).command if name in COMMANDS else None
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UsageError for a command that there is not."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise unknown("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, from their first lines."""
