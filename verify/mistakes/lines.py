@@ -362,9 +362,8 @@ class Lines:
         runs: list[tuple[tuple[str, int], list[int]]] = []
         met: set[tuple[str, str]] = set()  # by the run: a function that is called again begins another
         for n, i in enumerate(self.tape.instructions):
-            where = None if i.line is None else (i.line.file, i.line.number)
-            if where is not None and self.edges[n].outs.size:
-                done = (i.line.part, i.op)
+            if i.line is not None and self.edges[n].outs.size:
+                where, done = (i.line.file, i.line.number), (i.line.part, i.op)
                 if not runs or runs[-1][0] != where or runs[-1][1][-1] != n - 1 or done in met:
                     runs.append((where, []))
                     met.clear()
