@@ -16,6 +16,7 @@ from verify.campaign import documents, witness
 from verify.candidates import Upstream, adapted, framework_of
 from verify.nested import decimal
 from verify.pair import Estimated, Pair, Start, case_of
+from verify.pair.recorded import TURNS
 from verify.report.formats import render
 from verify.report.pytest_function import function
 from verify.trial import Trial
@@ -586,6 +587,17 @@ def test_a_kernel_that_needs_a_gpu_is_skipped_with_a_word_where_there_is_none():
             check(f, at=HERE, profile="quick")
     with pytest.raises(UsageError, match="needs a GPU"):
         check(lambda x, w: OfTriton.apply(x) * w, at=(HERE, HERE), profile="quick")
+
+
+def test_code_that_goes_another_way_at_every_point_is_asked_along_few_lines():
+    def sampled(image, offsets):
+        grid = F.affine_grid(torch.eye(2, 3, dtype=image.dtype)[None], (1, 1, 3, 3), align_corners=True)
+        return F.grid_sample(image, grid + offsets, align_corners=True)
+
+    at = np.random.default_rng(0).normal(size=(1, 1, 3, 3)), np.zeros((1, 3, 3, 2))
+    report = check(sampled, at=at, profile="quick", laws=("gradient", "crossing"))
+    assert [(r.law, r.verdict) for r in report.results] == [("gradient", Verdict.HOLDS)], str(report)
+    assert [i.reason for i in report.inapplicable] == [TURNS]
 
 
 def test_arguments_of_operators_have_their_names():

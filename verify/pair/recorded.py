@@ -25,6 +25,7 @@ from verify.pair.screened import screened, there
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
 from verify.pair.trial import LOOKED_AT
+from verify.problem import small
 from verify.rounding import HALF
 from verify.traced import NotTraced
 from verify.trial import Derived, Result, Trial, Watch
@@ -35,8 +36,17 @@ IN_BALLS = (*SHOWN, "formula", "membership")
 """Laws that say at the example itself what balls do: the others are of differences, which double precision decides as well."""
 OF_SIGNS = ("formula", "gradient")
 """Laws that tell what was not looked at, since they hold: signs that the example lacks."""
+BESIDE = (1, 2, 3)
+"""Seeds of points near to the example."""
 SMALL = 2000
 """Operations of code that balls go through in a few milliseconds."""
+ALONG = ("enclosure", "order", "best-step", "descent", "crossing", "one-sided")
+"""Laws that ask along lines, at ten points or more for each case."""
+FEW, LARGE = 6, 300
+"""Cases at which they ask code that goes another way at nearly every point, and from how many operations on: it is recorded anew at each,
+which takes a tenth of a second where torch takes an operator apart, as `grid_sample`.
+"""
+TURNS = "its code goes another way at nearly every point, and is recorded anew at each: it is asked along six lines"
 FACTORS = ("eigenvalues", "eigenvectors")
 """Operations of which singular vectors are made."""
 OTHERWISE = "computes something else when its code is recorded again at the same point: {1:.6g}, and was {0:.6g}"
@@ -57,6 +67,8 @@ class RecordedPair(Derived):
     """The cases at which double precision left no doubt."""
     confirmed: list[Hashable] = field(default_factory=list, repr=False, compare=False)
     """The first case that broke the law, at which the code was recorded again."""
+    asked: set[Hashable] = field(default_factory=set, repr=False, compare=False)
+    """The cases at which a law along lines asked."""
 
     def search(self, trial: Trial) -> None:
         """Every family by itself."""
@@ -79,7 +91,11 @@ class RecordedPair(Derived):
         return found
 
     def _measured(self, case: Case) -> Measurement:
-        """In double precision where that leaves no doubt. Of a gradient that is no number, what differences say."""
+        """In double precision where that leaves no doubt, but for the example of some laws. Of a gradient that is no number, what
+        differences say.
+        """
+        if self._is_enough(case):
+            return Measurement(undecided=TURNS)
         found = None if self.name in IN_BALLS and self._is_given(case) else self._screened(case)
         found = super().measure(case) if found is None else found
         if self.name != "gradient":
@@ -94,6 +110,25 @@ class RecordedPair(Derived):
             found = by_differences
         weaker = (WEAKER,) if self.pair.reference is None else ()
         return Measurement(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
+
+    def _is_enough(self, case: Case) -> bool:
+        """Whether a law along lines has asked at enough points: a case that it knows is asked again."""
+        if self.name not in ALONG or case.key in self.asked:
+            return False
+        if len(self.asked) >= FEW and self.subject.once("turns", self._turns):
+            return True
+        self.asked.add(case.key)
+        return False
+
+    def _turns(self) -> bool:
+        """Whether the code is large, and what it does at the example holds at no point beside it."""
+        code, problem, dtype = self.subject.oracle.code, self.subject.named.problem, self.subject.oracle.dtype
+        try:
+            record, _ = code.record(small(problem, dtype=dtype))
+        except NotTraced:
+            return False
+        beside = (small(problem, seed=seed, dtype=dtype) for seed in BESIDE)
+        return record.tape.operations >= LARGE and not any(record.holds([values[name] for name in code.names]) for values in beside)
 
     def _screened(self, case: Case) -> Measurement | None:
         """In double precision; of small code not what the strain is shown of, which has its exact digits for little."""
