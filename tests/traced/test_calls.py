@@ -188,3 +188,20 @@ def test_right_ones_hold_and_wrong_ones_are_broken_by_their_own_code(name):
     assert held.verdict is Verdict.HOLDS, str(held)
     assert "formula: own code" in str(held)
     assert check(Candidate(loss=loss, grad=wrong), at=at, profile="quick", laws=("formula",)).verdict is Verdict.BROKEN
+
+
+def test_least_squares_are_not_asked_for_infinity():
+    """LAPACK's singular values, on which they rest, do not come to an end there: right code was told to hang."""
+    asked = []
+
+    def residual(a, b):
+        asked.extend(math.inf in x for x in (a, b) if type(x) is np.ndarray)
+        x, *_ = np.linalg.lstsq(a, b, rcond=None)
+        r = a @ x - b
+        return 0.5 * r @ r, (np.outer(r, x), -r)
+
+    rng = np.random.default_rng(0)
+    report = check(residual, at=(rng.normal(size=(6, 3)), rng.normal(size=6)), laws=("bad-input",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert len(asked) > 50
+    assert not any(asked)

@@ -81,9 +81,13 @@ def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str
 
 
 def _poisons(oracle: InstanceOracle, case: Case) -> Sequence[str]:
-    """Infinity is not handed to what decomposes matrices: LAPACK's singular values need not come to an end there."""
+    """Infinity is not handed to what decomposes matrices, whatever becomes of that: LAPACK's singular values, and its least squares by
+    them, need not come to an end there.
+    """
+    code = oracle.problem.code
     formulas = [oracle.formula(part.key) for part in oracle.problem.parts(case.values)]
     decomposes = any(i.row.name in DECOMPOSITIONS for f in formulas for i in f.value_tape.instructions)
+    decomposes = decomposes or (code is not None and code.record(case.values)[0].b.has_recorded(DECOMPOSITIONS))
     return tuple(name for name, poison in POISONS.items() if not (decomposes and np.isinf(poison)))
 
 

@@ -5,7 +5,7 @@ Every register is written once. Data movement (slices, transposes, broadcasting)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -420,6 +420,10 @@ class Builder(Arithmetic):
 
     def _emit(self, row: Primitive, outs: Registers, ins: tuple[Registers, ...], parameter: Any) -> None:
         self._instructions.append(Instruction(op=row.name, outs=outs, ins=ins, parameter=parameter, line=self.line))
+
+    def has_recorded(self, operations: Container[str]) -> bool:
+        """Whether one of these has been recorded, be it needed or not."""
+        return any(i.op in operations for i in self._instructions)
 
     def tape(self, outputs: Any, *, variables: Registers | None = None) -> Tape:
         """What has been recorded, without the instructions that the outputs do not need."""
