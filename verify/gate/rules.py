@@ -56,6 +56,7 @@ def judged(document: Document, policy: Policy, baseline: Baseline | None, *, acc
         "failures": failures,
         "warnings": warnings,
         "accepted": accepted,
+        "compared": baseline is not None,
         "changes": _changes(document, baseline),
     }
     return {**document, "gate": gate}

@@ -108,8 +108,8 @@ def _matrix(document: Document) -> dict[tuple[str, str, str], dict[str, tuple[in
 
 
 def _overview(document: Document) -> list[dict[str, Any]]:
-    """Each candidate in a row, by its loss: the verdict with its dtypes, how many laws hold, the worst strain and error. `index` is that
-    of its own section.
+    """Each candidate in a row, by its loss, what is broken first: the verdict with its dtypes, how many laws hold, the worst strain and
+    error. `index` is that of its own section.
     """
     rows = []
     for n, (candidate, loss) in enumerate(dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])):
@@ -123,7 +123,8 @@ def _overview(document: Document) -> list[dict[str, Any]]:
         counted = {"holds": sum(r["verdict"] == "holds" for r in mine), "laws": len(mine)}
         figures = {"strain": worst["strain"], "law": worst["law"], "ulps": ulps}
         rows.append({"candidate": candidate, "loss": loss, "index": n, "verdicts": verdicts, **counted, **figures})
-    return sorted(rows, key=lambda c: str(c["loss"]))
+    graver = ("broken", "silent", "holds")
+    return sorted(rows, key=lambda c: (str(c["loss"]), min(map(graver.index, c["verdicts"]))))
 
 
 def _causes(found: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
