@@ -84,5 +84,5 @@ def test_what_says_nothing_is_left(tmp_path, code):
 
 
 def test_without_any_of_it_a_point_is_asked_for():
-    with pytest.raises(UsageError, match="at=x"):
+    with pytest.raises(UsageError, match="an example of the inputs"):
         check(lambda x: (x @ x, 2 * x), loss=None)

@@ -545,7 +545,24 @@ def test_numbers_of_another_record_are_none_of_this_one():
         return (kept[0] * x).sum()
 
     recorded(f, [np.ones(3)], u=2.0**-53)
-    assert len(kept) == 3  # plain numbers, twice: it might have kept these
+    assert [type(x) for x in kept] == [np.ndarray] * 3  # plain numbers, twice: it might have kept these
+    assert recorded(f, [np.full(3, 2.0)], u=2.0**-53).values == 6
+
+
+def test_numbers_that_nobody_reaches_are_not_used_in_another_record():
+    def memory():
+        first = yield
+        while True:
+            yield first
+
+    kept = memory()
+    next(kept)
+
+    def f(x):
+        return (kept.send(x) * x).sum()
+
+    with suppress(NotTraced):
+        recorded(f, [np.ones(3)], u=2.0**-53)
     with pytest.raises(NotTraced, match="it uses numbers that an earlier call has kept"):
         recorded(f, [np.ones(3)], u=2.0**-53)
 

@@ -105,6 +105,10 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
     if subject.named.problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
         return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
+    if found is None and (number := _left_over(subject, case, seen)) is not None:
+        if by_entries is None:
+            return Diagnosis(number.code, f"the gradient {number.sentence}", measured=measured, places=number.places)
+        return replace(by_entries, message=f"{by_entries.message}; it {number.sentence}", measured=measured, places=number.places)
     if found is None and by_entries is not None:
         return _located(subject, case, seen, replace(by_entries, measured=measured))
     if found is not None:
@@ -341,8 +345,6 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
     if (found := slip(points)) is not None:
         return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
-    if (found := _left_over(subject, case, seen)) is not None:
-        return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
     off = clipping.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
     if off is not None:
         return Diagnosis("clipped", f"the gradient is cut off: {off}")
@@ -353,9 +355,9 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
 
 def _left_over(subject: Memoised, case: Case, seen: list[Seen]) -> Found | None:
     """A number in the gradient's own code without which it would be right."""
-    code, here = subject.named.problem.code, _seen(subject, case)
-    assert code is not None
-    points = []
+    code, here, points = subject.named.problem.code, _seen(subject, case), list[tuple[Answered, GradientCode]]()
+    if code is None:
+        return None
     for s in [*([] if here is None else [here]), *seen][:ALIKE]:
         with suppress(NotTraced):
             if (answered := _answered(subject, s)) is not None:

@@ -82,7 +82,8 @@ def left_over(points: Sequence[tuple[Answered, GradientCode]]) -> Found | None:
         return None
     (file, number), key = next(iter(lines.items()))
     line, value = points[0][1].line(key), key[-1]
-    return Found("constant", f"would be right without {value:g} in {line_in_words(line)}, which the loss has not", ((file, number),))
+    told = f"would be right without {repr(value).removesuffix('.0')} in {line_in_words(line)}, which the loss has not"
+    return Found("constant", told, ((file, number),))
 
 
 def _is_right(p: Answered, code: GradientCode, key: Key) -> bool:
