@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from multiprocessing import get_context
 
 import pytest
 
@@ -72,25 +71,25 @@ def test_the_clock_is_nobody_s_to_set(monkeypatch):
     assert 0 <= elapsed.now() - before < 1e3
 
 
-def _spin(processor: int) -> None:
-    os.sched_setaffinity(0, {processor})
-    until = time.process_time() + 0.3
-    while time.process_time() < until:
-        pass
+SPIN = """
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+until = time.process_time() + 0.5
+while time.process_time() < until:
+    pass
+"""
 
 
 @pytest.mark.skipif(not threads(os.getpid()), reason="the system does not tell")
 def test_two_that_share_a_processor_keep_each_other_from_it():
-    processor = min(os.sched_getaffinity(0))
-    both = [get_context("spawn").Process(target=_spin, args=[processor]) for _ in range(2)]
-    for process in both:
-        process.start()
-    starved = Starved(both[0].pid or 0)
-    while both[0].is_alive():
+    processor = str(min(os.sched_getaffinity(0)))
+    both = [subprocess.Popen([sys.executable, "-c", SPIN, processor]) for _ in range(2)]
+    starved = Starved(both[0].pid)
+    while both[0].poll() is None:
         starved.update()
-        both[0].join(0.02)
-    both[1].join()
-    assert starved.seconds > 0
+        time.sleep(0.02)
+    assert [process.wait() for process in both] == [0, 0]
+    assert starved.seconds > 0.1
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
