@@ -42,7 +42,7 @@ def tool(folder: Path) -> dict[str, Any] | None:
     return table
 
 
-ALMOST = 0.8
+ALMOST = 0.9
 """Part of its letters that a name shares with another, by difflib, where it is taken for a slip of the keyboard."""
 
 

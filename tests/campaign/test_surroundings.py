@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import locale
 import os
+import signal
+import time
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,21 +50,13 @@ DOES = BREAKS | {
     "changes the umask of files": "os.umask(0o777)",
     "changes the recursion limit": "sys.setrecursionlimit(777)",
     "changes numpy's print options": "np.set_printoptions(precision=2)",
-    "starts timers, or stops them": "signal.setitimer(signal.ITIMER_REAL, 1000)",
+    "starts timers": "signal.setitimer(signal.ITIMER_REAL, 1000)",
     "changes how often threads take turns": "sys.setswitchinterval(0.5)",
     "changes how long numbers in text may be": "sys.set_int_max_str_digits(700)",
 }
 HOOKS = {
-    "traces": "sys.settrace(lambda *_: None)",
-    "profiles": "sys.setprofile(lambda *_: None)",
-    "profiles threads": "threading.setprofile(lambda *_: None)",
     "hears of errors": "sys.excepthook = print",
     "hears of errors of threads": "threading.excepthook = print",
-}
-LOGGING = {
-    "handler": "logging.getLogger().addHandler(logging.NullHandler())",
-    "level": "logging.getLogger().setLevel(1)",
-    "none": "logging.disable()",
 }
 LIMITS = {
     "files": "resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
@@ -85,7 +79,7 @@ ALL = [
     pytest.param(told, act, marks=pytest.mark.skipif(bool((it := library(act)) and find_spec(it) is None), reason="it is not installed"))
     for told, act in (DOES | OF_LIBRARIES).items()
 ]
-GROUPS = {"changes hooks of the interpreter": HOOKS, "changes what is logged": LOGGING, "changes limits of its process": LIMITS}
+GROUPS = {"changes hooks of the interpreter": HOOKS, "changes limits of its process": LIMITS}
 ALL += [pytest.param(told, act, id=name) for told, group in GROUPS.items() for name, act in group.items()]
 
 
@@ -175,3 +169,19 @@ def test_files_of_the_judge_can_be_read_whatever_the_umask(tmp_path):
         os.umask(before)
     assert outcome.result.verdict is Verdict.HOLDS
     assert [path.stat().st_mode & 0o700 for path in (tmp_path / "notes", tmp_path / "notes" / "0")] == [0o700, 0o600]
+
+
+def test_a_timer_of_whoever_asks_rings_once():
+    """It is none of the candidate's, and has run out by the end."""
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        judge_all([request(right, laws=("purity", "value"))], in_process=True)
+        while not rung:
+            time.sleep(0.01)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert rung == [True]

@@ -1190,3 +1190,26 @@ def test_a_gradient_of_another_shape_is_no_output_in_a_file_that_imports_torch(t
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "shape")
     assert check("imports.py:right", **how).verdict is Verdict.HOLDS
     assert check("imports.py:loss", **how).verdict is Verdict.HOLDS  # torch differentiates it
+
+
+class InItsOwn(torch.nn.Module):
+    """It computes in single precision, whatever it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.randn(2, 3, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x):
+        return torch.nn.functional.linear(x.float(), self.w).pow(2).sum().to(x.dtype)
+
+
+def test_a_module_that_casts_what_it_is_given_is_judged_as_it_stands():
+    report = check(InItsOwn(), at=np.array([1.0, 2.0, 3.0]), laws=("purity", "consistency"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+
+
+def test_an_operator_may_be_asked_without_its_defaults_and_may_call_an_input_self():
+    report = check(torch.ops.aten.mse_loss, at=(np.array([1.0, 2.0]), np.array([0.5, 1.0])), laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    (told,) = report.conventions.values()
+    assert told["wrt"] == ["self", "target"]

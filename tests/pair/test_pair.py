@@ -269,7 +269,7 @@ def test_a_place_comes_back_with_its_bits():
 
 WRONG_USE = {
     "no point": ({"loss": None}, "or an example of the inputs .at."),
-    "a point for a spec": ({"loss": "squared_error", "at": [1.0]}, "go with loss=None"),
+    "a point for a spec": ({"loss": "squared_error", "at": [1.0]}, "goes with loss=None"),
     "text": ({"loss": None, "at": "abc"}, "give an array of numbers"),
     "empty": ({"loss": None, "at": []}, "give a finite point"),
     "infinite": ({"loss": None, "at": [np.inf]}, "not finite"),
@@ -387,8 +387,11 @@ def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
 
 CONFIGURED = {
     "no example": ('loss = "none"', "give the name of a spec .*, or an example of the inputs"),
-    "an example beside a spec": ('loss = "squared_error"\nat = [1.0]', "loss is 'squared_error', and at go with loss=None"),
-    "a reference beside a spec": ('loss = "squared_error"\nreference = "mine.py:no"\nconvex = true', "and reference, convex go with"),
+    "an example beside a spec": (
+        'loss = "squared_error"\nat = [1.0]',
+        "loss is 'squared_error', and what goes with loss=None .* given too: at",
+    ),
+    "a reference beside a spec": ('loss = "squared_error"\nreference = "mine.py:no"\nconvex = true', "given too: reference, convex"),
     "a third derivative": ('loss = "none"\nat = [1.0]\nderivative = 3', "derivative is 3; give 1"),
     "a derivative that is text": ('loss = "none"\nat = [1.0]\nderivative = "2"', "derivative is '2'; give 1"),
     "a claim that is text": ('loss = "none"\nat = [1.0]\nconvex = "yes"', "convex is 'yes'; give True or False"),

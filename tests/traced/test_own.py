@@ -428,5 +428,17 @@ def test_the_formula_is_pinned():
         check(NOT_RECORDED["compiled code"][0], at=[1.0, 2.0], profile="quick", formula="own")
     with pytest.raises(UsageError, match="formula"):
         check(norms.right, at=norms.X, formula="tape")
-    with pytest.raises(UsageError, match="go with loss=None"):
+    with pytest.raises(UsageError, match="goes with loss=None"):
         check(norms.right, loss="multiclass_hinge", formula="own")
+
+
+def test_what_double_precision_leaves_open_is_not_taken_for_right():
+    """(z + C) − C of a rounded C may be anything near z: the gradient of its square is not known to 1e-2."""
+    c = 1e14 / 3
+
+    def f(x):
+        z = (x + c) - c
+        return (z * z).sum(), 2 * z + 1e-2
+
+    report = check(f, at=np.array([1.0, -2.0, 3.0]), laws=("formula", "value"), profile="quick")
+    assert not [r for r in report.results if r.law == "formula" and r.verdict is Verdict.HOLDS]

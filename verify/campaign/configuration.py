@@ -83,12 +83,12 @@ def _assigned(source: str) -> set[str]:
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
     given = {key: value for key, value in c.items() if key not in ("target", "loss")}
-    if isinstance(given.get("at"), str):
-        from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
-
-        given["at"] = read_example(given["at"])
     loss = None if c.get("loss", NO_LOSS) == NO_LOSS else c["loss"]
     try:
+        if isinstance(given.get("at"), str):
+            from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
+
+            given["at"] = read_example(given["at"])
         return requested(c["target"], loss=loss, **given, laws=laws, profile=profile, seed=seed)
     except UsageError as error:
         raise UsageError(f"the candidate {c['target']}: {error}") from None

@@ -83,7 +83,9 @@ def requested(
     claims = {"at_only": at_only, "convex": convex, "derivative": derivative != 1}
     beside = [name for name, value in pair.items() if value is not None] + [name for name, value in claims.items() if value]
     if loss is not None and beside:
-        raise UsageError(f"loss is {shown(loss)}, and {', '.join(beside)} go with loss=None ('none'). Leave out either.")
+        raise UsageError(
+            f"loss is {shown(loss)}, and what goes with loss=None ('none') is given too: {', '.join(beside)}. Leave out either."
+        )
     if reference is not None and formula == "own":
         raise UsageError("formula='own' and a reference are both given, and either is the formula to judge by. Leave one of them out.")
     if loss is None:

@@ -98,6 +98,8 @@ def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Gra
     try:
         found = guarded_call(graph.looked_at, there)
     except Misbehaviour:
+        if others and inputs.alone and not single:
+            return None  # it computes in its own dtype, whatever it is given
         if not scalars:
             raise
         found = guarded_call(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
@@ -168,9 +170,13 @@ def _code(f: Any) -> Any:
 
     space, _, call.__name__ = one._schema.name.partition("::")
     call.__module__, call.__qualname__ = f"torch.ops.{space}", call.__name__
-    names = (inspect.Parameter(a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in one._schema.arguments if not a.kwarg_only)
-    call.__signature__ = inspect.Signature([*names])  # type: ignore[attr-defined]
+    call.__signature__ = inspect.Signature([_parameter(a) for a in one._schema.arguments if not a.kwarg_only])  # type: ignore[attr-defined]
     return call
+
+
+def _parameter(a: Any) -> inspect.Parameter:
+    default = a.default_value if a.has_default_value() else inspect.Parameter.empty
+    return inspect.Parameter(a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
 
 
 def _function(f: Any) -> Any:

@@ -29,7 +29,7 @@ class Way(ABC):
 
     form: ClassVar[Form | None] = None
 
-    def __call__(self, *values: Any, **named: Any) -> Answer:
+    def __call__(self, /, *values: Any, **named: Any) -> Answer:
         """The candidate's answer on copies of the values; see `answer`."""
         return self.answer(self.arguments(*values, **named)).kept()
 

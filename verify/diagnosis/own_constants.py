@@ -1,4 +1,4 @@
-"""A number in the gradient's own code without which it would be right: an ε in a denominator, a factor, which the loss has not.
+"""A number in the gradient's own code without which it would be right: an ε in a denominator, a factor.
 
 What the code of the loss explains is told before: this is about the line of the gradient.
 """
@@ -82,7 +82,7 @@ def left_over(points: Sequence[tuple[Answered, GradientCode]]) -> Found | None:
         return None
     (file, number), key = next(iter(lines.items()))
     line, value = points[0][1].line(key), key[-1]
-    told = f"would be right without {repr(value).removesuffix('.0')} in {line_in_words(line)}, which the loss has not"
+    told = f"would be right without {repr(value).removesuffix('.0')} in {line_in_words(line)}"
     return Found("constant", told, ((file, number),))
 
 

@@ -18,12 +18,11 @@ from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject
 from verify.problem import small
 from verify.traced import NotTraced
+from verify.traced.gap import VAGUE
 
 KINK = "on a kink of the loss: membership asks there"
 WIDE = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"
 ROUNDED = "constants of the loss and of the gradient differ by less than float32 rounds them: float64 code would be held to their digits"
-VAGUE = 2.0**-20
-"""Part of the size of a gradient from which on what is left open may hide a mistake."""
 SHOWN = 1e-30
 """What is allowed, relative to the size of the gradient: less than anything that a code can mean."""
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal makes members of enumerations of handlers, which takes a microsecond each
 import decimal
-import faulthandler
 import gc
 import locale
-import logging
 import os
 import random
 import signal
@@ -184,36 +182,16 @@ def _collection_as(before: tuple[bool, tuple[int, int, int]]) -> None:
 
 
 HOOKS = [(sys, name) for name in ("excepthook", "unraisablehook", "displayhook", "breakpointhook")] + [(threading, "excepthook")]
-TRACES: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
-    (sys.gettrace, sys.settrace),
-    (sys.getprofile, sys.setprofile),
-    (threading.gettrace, threading.settrace),
-    (threading.getprofile, threading.setprofile),
-)
 
 
 def _hooks() -> list[Any]:
-    return [getattr(*hook) for hook in HOOKS] + [read() for read, _ in TRACES] + [faulthandler.is_enabled()]
+    return [getattr(*hook) for hook in HOOKS]
 
 
 def _hooks_as(before: list[Any]) -> None:
-    for hook, function in zip(HOOKS, before, strict=False):
-        setattr(*hook, function)
-    for (_, put), function in zip(TRACES, before[len(HOOKS) :], strict=False):
-        put(function)
-    with suppress(Exception):  # it needs a file to write to
-        (faulthandler.enable if before[-1] else faulthandler.disable)()
-
-
-def _logging() -> tuple[Any, ...]:
-    return list(logging.root.handlers), logging.root.level, logging.root.manager.disable, logging.raiseExceptions
-
-
-def _logging_as(before: tuple[Any, ...]) -> None:
-    logging.root.handlers[:] = before[0]
-    logging.root.setLevel(before[1])
-    logging.disable(before[2])
-    logging.raiseExceptions = before[3]
+    for hook, function in zip(HOOKS, before, strict=True):
+        if getattr(*hook) is not function:
+            setattr(*hook, function)
 
 
 TIMERS = [number for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if (number := getattr(signal, name, None)) is not None]
@@ -224,13 +202,15 @@ def _timers() -> list[tuple[float, float]]:
 
 
 def _timers_as(before: list[tuple[float, float]]) -> None:
-    for timer, times in zip(TIMERS, before, strict=True):
-        signal.setitimer(timer, *times)
+    """Stops those that did not run. One that ran is whoever's process this is: it may have rung meanwhile, as it was to."""
+    for timer, (left, _) in zip(TIMERS, before, strict=True):
+        if not left:
+            signal.setitimer(timer, 0.0)
 
 
 def _begun(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> bool:
     """Whether one runs that did not: their times pass by themselves."""
-    return [left > 0 for left, _ in before] != [left > 0 for left, _ in after]
+    return any(now > 0 and not was for (was, _), (now, _) in zip(before, after, strict=True))
 
 
 LIMITS = [number for name in ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU") if (number := getattr(resource, name, None)) is not None]
@@ -311,8 +291,7 @@ SHARED = (
     Shared(effect="blocks signals", read=_blocked, put_back=_blocked_as),
     Shared(effect="changes when garbage is collected", read=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
     Shared(effect="changes hooks of the interpreter", read=_hooks, put_back=_hooks_as, up=True),
-    Shared(effect="changes what is logged", read=_logging, put_back=_logging_as, up=True),
-    Shared(effect="starts timers, or stops them", read=_timers, put_back=_timers_as, differ=_begun),
+    Shared(effect="starts timers", read=_timers, put_back=_timers_as, differ=_begun),
     Shared(effect="changes limits of its process", read=_limits, put_back=_limits_as, up=True),
     Shared(effect="changes how often threads take turns", read=sys.getswitchinterval, put_back=sys.setswitchinterval),
     Shared(effect="changes how long numbers in text may be", read=sys.get_int_max_str_digits, put_back=sys.set_int_max_str_digits),

@@ -157,9 +157,11 @@ def agree(record: Record, first: Record, inputs: Sequence[arb], tape: Tape, othe
     both: dict[Number, float] = {**arithmetic(record).blur, **arithmetic(first, tape).blur}
     fine: dict[Number, float] = {c: radius for c, radius in both.items() if radius <= FINE * abs(float(c))}
     found = _differences(record, inputs, tape, others, Blurred(None, blur=fine))
-    return found is not None and all(d.abs_lower() <= NARROW * size for d in found)
+    return found is not None and all(d.abs_lower() <= NARROW * size and d.abs_upper() <= VAGUE * size for d in found)
 
 
+VAGUE = 2.0**-20
+"""Part of the size of a gradient from which on what is left open may hide a mistake."""
 FINE = 2.0**-32
 """Part of a constant that what it may be off by is less than where double precision has rounded it, and more where single has."""
 
