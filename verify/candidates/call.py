@@ -89,14 +89,14 @@ class Call(Way):
             return False
         return self.f.loss is not None if isinstance(self.f, Candidate) else hasattr(self.f, "loss_alone")
 
-    def value(self, **values: Any) -> float:
+    def value(self, /, **values: Any) -> float:
         """The loss alone, on copies of the inputs, of one that `answers_alone`. Raises Misbehaviour."""
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
             return number(self._asked(self.f.loss, self.arguments(**values)))
         return number(self._asked(self.f.loss_alone, self.arguments(**values))[0])  # type: ignore[attr-defined]
 
-    def arguments(self, **values: Any) -> tuple[Any, ...]:
+    def arguments(self, /, **values: Any) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own order, in C order; numbers alone as numbers."""
         return tuple(np.array(values[name], order="C") if np.ndim(values[name]) else values[name] for name in self.names)
 

@@ -74,7 +74,7 @@ class Way(ABC):
         """Of its arguments."""
 
     @abstractmethod
-    def arguments(self, *values: Any, **named: Any) -> tuple[Any, ...]:
+    def arguments(self, /, *values: Any, **named: Any) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own layout, in C order."""
 
     @abstractmethod
@@ -94,7 +94,7 @@ class Way(ABC):
         """Whether its loss can be asked for without the gradient."""
         return False
 
-    def value(self, **values: Any) -> float:
+    def value(self, /, **values: Any) -> float:
         """The loss alone, on copies of the values, of one that `answers_alone`. Raises Misbehaviour."""
         return self(**values).value
 

@@ -36,7 +36,7 @@ class Case:
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
-    def but(self, **values: Any) -> Case:
+    def but(self, /, **values: Any) -> Case:
         """The same with other values of these names. Raises TypeError for a name that there is not."""
         if not values.keys() <= self.values.keys():
             raise TypeError(f"{', '.join(values.keys() - self.values.keys())} is no value of a case of {', '.join(self.values)}")

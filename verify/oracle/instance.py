@@ -83,7 +83,7 @@ class InstanceOracle(Truth):
         """All that is differentiated, in a row."""
         return joined([np.ravel(values[name]) for name in self.problem.differentiated])
 
-    def at(self, **values: Any) -> Point:
+    def at(self, /, **values: Any) -> Point:
         """Everything at one point. Raises ValueError where these are no values of the problem."""
         self.problem.sizes(values)
         parts = self.problem.parts(values)

@@ -36,7 +36,7 @@ class Oracle(Truth):
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
 
-    def at(self, **values: Any) -> Point:
+    def at(self, /, **values: Any) -> Point:
         """Everything at one point, of the values that the objective's form names: W (C, D), X (N, D), y (N,) with labels in 0..C−1 and reg;
         or scores (N, C) and y.
         """

@@ -89,7 +89,7 @@ class Truth(ABC):
         """Raises UsageError where the formula is none, or a claim of its author is certainly false there. Tests examine what ships."""
 
     @abstractmethod
-    def at(self, **values: Any) -> Point:
+    def at(self, /, **values: Any) -> Point:
         """Everything at one point. Raises ValueError where these are no values of it."""
 
     def contains(self, values: Values) -> bool:  # noqa: ARG002
