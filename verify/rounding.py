@@ -63,6 +63,8 @@ a few hundredths of a second; what is left then only touches 0, or is enclosed t
 NARROWINGS = 64
 """Newton steps on an isolated zero at most. Each at least halves its ball, and soon doubles its digits: about seven reach BALL_BITS."""
 
+VAGUE = 2.0**-20
+"""Part of the size of a gradient from which on what is left open may hide a mistake."""
 NARROW = 2.0**-90
 """Part of the size of a gradient within which two balls are one number: what is left of sums in real arithmetic."""
 

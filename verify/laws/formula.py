@@ -17,8 +17,8 @@ from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject
 from verify.problem import small
+from verify.rounding import VAGUE
 from verify.traced import NotTraced
-from verify.traced.gap import VAGUE
 
 KINK = "on a kink of the loss: membership asks there"
 WIDE = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"

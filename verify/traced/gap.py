@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.rounding import MOST_VERTICES, NARROW, smallest_normal, unit_roundoff
+from verify.rounding import MOST_VERTICES, NARROW, VAGUE, smallest_normal, unit_roundoff
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.enclose import Balls
@@ -160,8 +160,6 @@ def agree(record: Record, first: Record, inputs: Sequence[arb], tape: Tape, othe
     return found is not None and all(d.abs_lower() <= NARROW * size and d.abs_upper() <= VAGUE * size for d in found)
 
 
-VAGUE = 2.0**-20
-"""Part of the size of a gradient from which on what is left open may hide a mistake."""
 FINE = 2.0**-32
 """Part of a constant that what it may be off by is less than where double precision has rounded it, and more where single has."""
 
