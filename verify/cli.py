@@ -70,10 +70,10 @@ def _lacking(error: BaseException) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
-    from verify.report.reading import harmless, visible
+    """As `printable`, which is loaded where there is something to say."""
+    from verify.report.reading import printable
 
-    return harmless(visible(text, lines=True))
+    return printable(text)
 
 
 COMMANDS = {

@@ -40,6 +40,13 @@ def scaled(x, y):
     return d, (g, -g)
 
 
+def two_ways(x, y):
+    """Wrong another way, too, where the number is not; points near the one given go both ways."""
+    d = np.sqrt(((x - y) ** 2).sum())
+    g = (x - y) / (1e-6 + d) if x[0] > 0.12 else (x - y) / d * np.abs(x)
+    return d, (g, -g)
+
+
 TOLD = {
     "an ε in a denominator": (
         distance,
@@ -61,7 +68,7 @@ def test_what_the_loss_has_is_right():
     assert check(guarded, at=(X, Y), laws=("gradient", "formula"), profile="quick").verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("f", [damped, scaled])
+@pytest.mark.parametrize("f", [damped, scaled, two_ways])
 def test_nothing_is_told_where_leaving_it_out_is_not_enough(f):
     results = check(f, at=(X, Y), laws=("gradient", "formula"), profile="quick").results
     assert {r.verdict for r in results} == {Verdict.BROKEN}

@@ -294,7 +294,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
         limitations = (*limitations, *found[0].limitations)
-        reason = NO_GRADIENT if own.returned is None and law.needs_gradient else law.why_not(subject)
+        reason = law.why_not(subject)
         if request.inputs:
             told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
             limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations

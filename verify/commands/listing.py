@@ -12,7 +12,7 @@ import click
 from verify import streams
 from verify.commands.codes import EPILOG, NOTHING_SELECTED
 from verify.errors import UsageError
-from verify.report.reading import harmless, visible
+from verify.report.reading import printable
 
 
 @click.command("list", epilog=EPILOG)
@@ -33,11 +33,11 @@ def command(what: str, words: tuple[str, ...], group: str | None, format_: str) 
     elif what == "specs":
         from verify.problem.listing import lines
 
-        click.echo(harmless(visible("\n".join(lines(rows, whole=bool(words))), lines=True)))
+        click.echo(printable("\n".join(lines(rows, whole=bool(words)))))
     else:
         width = max((len(next(iter(r.values()))) for r in rows), default=0)
         for row in rows:
-            click.echo(harmless(visible("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())), lines=True)))
+            click.echo(printable("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values()))))
     return 0 if rows else NOTHING_SELECTED
 
 

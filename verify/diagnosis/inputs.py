@@ -6,9 +6,10 @@ what is due, that with the other sign, that of another input, or that for an ups
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -90,27 +91,28 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_judged(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
+    points = cache(lambda: _points(subject, case, seen))
     if not subject.candidate.has_gradient:
         code, sentence, _ = _of_value(subject, seen) or (law, measured, "all")
         return Diagnosis(code, sentence, "all", measured=measured if sentence != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         rounded = _rounded_constant(subject, seen) if by_entries.code == "scaled" else ""
-        return _located(subject, case, seen, replace(by_entries, message=by_entries.message + rounded, measured=measured))
+        return _located(points, replace(by_entries, message=by_entries.message + rounded, measured=measured))
     if right and law in ("gradient", "membership"):
         origin = _origin(subject, case, worst)
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
             return Diagnosis("unknown", f"{RIGHT} it loses digits", entries, "precision", measured=measured)
         return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
-    if subject.named.problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
+    if (told_by_lines := _of_code(points(), case, seen)) is not None:
         return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
-    if found is None and (number := _left_over(subject, case, seen)) is not None:
+    if found is None and (number := _left_over(subject, points())) is not None:
         if by_entries is None:
             return Diagnosis(number.code, f"the gradient {number.sentence}", measured=measured, places=number.places)
         return replace(by_entries, message=f"{by_entries.message}; it {number.sentence}", measured=measured, places=number.places)
     if found is None and by_entries is not None:
-        return _located(subject, case, seen, replace(by_entries, measured=measured))
+        return _located(points, replace(by_entries, measured=measured))
     if found is not None:
         return Diagnosis(found[0], found[1], found[2], measured=measured)
     here = _seen(subject, case)
@@ -127,17 +129,16 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         answer = "loss" if wrong else _judged(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
     if len(subject.named.problem.differentiated) == 1:
-        return _located(subject, case, seen, Diagnosis("unknown", measured, entries, answer="gradient"))
+        return _located(points, Diagnosis("unknown", measured, entries, answer="gradient"))
     sentence = f"the gradient for {' and '.join(names)} is wrong, by no single factor"
-    return _located(subject, case, seen, Diagnosis("unknown", sentence, ", ".join(names), measured=measured, answer="gradient"))
+    return _located(points, Diagnosis("unknown", sentence, ", ".join(names), measured=measured, answer="gradient"))
 
 
-def _located(subject: Memoised, case: Case, seen: list[Seen], found: Diagnosis) -> Diagnosis:
+def _located(points: Callable[[], list[CodeAt]], found: Diagnosis) -> Diagnosis:
     """With the lines of code that all of what is wrong goes through, where they are few."""
-    if subject.named.problem.code is None or found.kind != "wrong":
+    if found.kind != "wrong" or not points():
         return found
-    points = _points(subject, case, seen)
-    where = located(points, alike=found.code in ALL_ALIKE) if points else None
+    where = located([p for _, p in points()], alike=found.code in ALL_ALIKE)
     if where is None:
         return found
     what = found.message if found.measured is not None else "the gradient is wrong"
@@ -337,12 +338,11 @@ def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | 
     return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
 
 
-def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
+def _of_code(there: list[CodeAt], case: Case, seen: list[Seen]) -> Diagnosis | None:
     """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
-    points = _points(subject, case, seen)
-    if not points or not any(np.any(np.abs(p.given - p.due) > p.radius) for p in points):
+    if not _are_wrong(there):
         return None
-    points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
+    points = sorted((p for _, p in there), key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
     if (found := slip(points)) is not None:
         return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
     off = clipping.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
@@ -353,23 +353,32 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
     return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
 
 
-def _left_over(subject: Memoised, case: Case, seen: list[Seen]) -> Found | None:
+def _left_over(subject: Memoised, there: list[CodeAt]) -> Found | None:
     """A number in the gradient's own code without which it would be right."""
-    code, here, points = subject.named.problem.code, _seen(subject, case), list[tuple[Answered, GradientCode]]()
-    if code is None:
-        return None
-    for s in [*([] if here is None else [here]), *seen][:ALIKE]:
+    code, points = subject.named.problem.code, list[tuple[Answered, GradientCode]]()
+    for case, answered in there if _are_wrong(there) else ():
+        assert code is not None
         with suppress(NotTraced):
-            if (answered := _answered(subject, s)) is not None:
-                points.append((answered, GradientCode(*code.gradient_as_run(s.case.values))))
+            points.append((answered, GradientCode(*code.gradient_as_run(case.values))))
     return left_over(points)
 
 
-def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[Answered]:
-    """The code at the case and at ordinary ones."""
+CodeAt = tuple[Case, Answered]
+"""A case, and the code there."""
+
+
+def _are_wrong(there: list[CodeAt]) -> bool:
+    """Whether the gradient is, at one of them."""
+    return any(np.any(np.abs(p.given - p.due) > p.radius) for _, p in there)
+
+
+def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[CodeAt]:
+    """The code at the case and at ordinary ones; nothing of what is no code."""
+    if subject.named.problem.code is None:
+        return []
     here = _seen(subject, case)
-    answered = (_answered(subject, s) for s in [*([] if here is None else [here]), *seen])
-    return list(islice((a for a in answered if a is not None), ALIKE))
+    answered = ((s.case, _answered(subject, s)) for s in [*([] if here is None else [here]), *seen])
+    return list(islice(((at, a) for at, a in answered if a is not None), ALIKE))
 
 
 def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:

@@ -6,7 +6,8 @@ What the code of the loss explains is told before: this is about the line of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from verify.diagnosis.lines import Answered, Found
 from verify.mistakes import line_in_words
-from verify.tape.floats import Floats as Arithmetic
+from verify.tape import floats
 from verify.tape.tape import SourceLine, Tape
 
 Floats = NDArray[np.float64]
 
-NEUTRAL = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
+NEUTRAL = {"add": 0, "sub": 0, "mul": 1, "div": 1}
 """What changes nothing as an operand."""
 MOST = 40
 """Numbers that are tried."""
@@ -41,7 +42,7 @@ class GradientCode:
     @cached_property
     def numbers(self) -> dict[Key, list[tuple[int, int]]]:
         """Where numbers of the code are operands, by instruction and operand."""
-        a, added = Arithmetic(), self.tape.inputs.size - self.tiny
+        a, added = floats.Floats(), self.tape.inputs.size - self.tiny
         known = {r: float(a.number(value)) for r, value in self.tape.constants.items()}
         known |= dict(zip(self.tape.inputs[added:].tolist(), self.inputs[added:].tolist(), strict=True))
         found: dict[Key, list[tuple[int, int]]] = {}
@@ -59,16 +60,16 @@ class GradientCode:
         return line
 
     def without(self, key: Key) -> Floats:
-        """What the gradient would be without a number."""
-        a, found = Arithmetic(), np.zeros(self.tape.size)
-        found[self.tape.inputs] = self.inputs
-        for k, value in self.tape.constants.items():
-            found[k] = a.number(value)
-        left_out = set(self.numbers[key])
-        for n, i in enumerate(self.tape.instructions):
-            ins = [np.full(r.shape, NEUTRAL[i.op]) if (n, slot) in left_out else found[r] for slot, r in enumerate(i.ins)]
-            found[i.outs] = a.apply(i.row, [c[..., None] for c in ins], i.parameter)[..., 0]
-        return found[self.tape.outputs.ravel()]
+        """What the gradient would be without a number: where it stands, one more register of the tape holds what changes nothing."""
+        left_out, tape = set(self.numbers[key]), self.tape
+        instructions = tuple(
+            replace(i, ins=tuple(np.full_like(r, tape.size) if (n, slot) in left_out else r for slot, r in enumerate(i.ins)))
+            for n, i in enumerate(tape.instructions)
+        )
+        neutral = {**tape.constants, tape.size: Fraction(NEUTRAL[key[2]])}
+        other = replace(tape, instructions=instructions, constants=neutral, size=tape.size + 1)
+        made: Floats = floats.run(other, self.inputs[:, None])[tape.outputs.ravel(), 0]
+        return made
 
 
 def left_over(points: Sequence[tuple[Answered, GradientCode]]) -> Found | None:
@@ -87,7 +88,5 @@ def left_over(points: Sequence[tuple[Answered, GradientCode]]) -> Found | None:
 
 
 def _is_right(p: Answered, code: GradientCode, key: Key) -> bool:
-    if key not in code.numbers:  # another way through the code
-        return True
-    made = code.without(key)
+    made = code.without(key) if key in code.numbers else p.given  # code may go another way, without it
     return made.shape == p.given.shape and p.fits(p.given - made)

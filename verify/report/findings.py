@@ -36,7 +36,7 @@ GRAVITY = ("crashed", "hung", "behaviour", "wrong", "convention", "precision")
 graver than a right one of another convention, and that graver than a formula that is right but for rounding."""
 
 NAMED = 3
-"""Laws that a finding names before it counts the rest."""
+"""Laws that a finding names before it counts the rest, and candidates that a line does."""
 
 COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 

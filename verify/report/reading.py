@@ -56,6 +56,11 @@ def harmless(text: str) -> str:
     return re.sub(r"^(\s*)(::|##\[)", r"\1'\2", text, flags=re.MULTILINE)
 
 
+def printable(text: str) -> str:
+    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
+    return harmless(visible(text, lines=True))
+
+
 def figure(x: float | str | None, form: str = ".2g") -> str:
     """A number of the document as text; nothing for what was not measured.
 
