@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from verify.campaign.executor import execute, recorded
+from verify.campaign.executor import execute
+from verify.campaign.guarded import perform_guarded
 from verify.campaign.judging import perform
 from verify.campaign.notes import TaskNotes
 from verify.campaign.task import Request
@@ -82,19 +83,19 @@ def main() -> None:
             values={"W": rng.normal(size=(10, 65)), "X": rng.normal(size=(32, 65)), "y": rng.integers(0, 10, 32), "reg": 0.5},
             family="benchmark",
         )
-        record, names = TaskNotes(Path(folder) / "record"), dict[str, object]()
+        notes, names = TaskNotes(Path(folder) / "notes-of-a-case"), dict[str, object]()
         exec(SOURCE, names)  # noqa: S102
         f: Callable[..., object] = names["loss"]  # type: ignore[assignment]
         candidate = Linear(f=f)
         arguments = candidate.arguments(**case.values)
-        print(f"note of a case (32 × 65, 10 classes)   {microseconds(lambda: record.begins(case)):8.1f} µs a case")
+        print(f"note of a case (32 × 65, 10 classes)   {microseconds(lambda: notes.on_case(case)):8.1f} µs a case")
         print(f"settings for floats, read twice        {2 * microseconds(float_environment.settings):8.1f} µs a call")
         plain, asked = microseconds(lambda: f(*arguments)), microseconds(lambda: candidate.answer(arguments))
         print(f"a call and what is made of its answer  {asked - plain:8.1f} µs a call, beside {plain:.1f} µs of the candidate's own")
 
         tasks = Request(candidate=f"{file}:counted", loss="softmax_cross_entropy", laws=LAWS).tasks()
         here = least(lambda: [perform(task) for task in tasks])
-        there = least(lambda: [recorded(task, Path(folder) / "notes", Path(folder) / "output") for task in tasks])
+        there = least(lambda: [perform_guarded(task, Path(folder) / "notes", Path(folder) / "output") for task in tasks])
         module = next(m for name, m in sys.modules.items() if name.startswith("_verify_mine"))
         calls = module.counted.calls / (2 * RUNS)
         print(f"all of it, over {calls:.0f} calls              {(there - here) / calls * 1e6:8.1f} µs a call")

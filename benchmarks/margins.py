@@ -16,7 +16,7 @@ import numpy as np
 from verify.api import judge_all
 from verify.campaign.task import Request
 from verify.gate.baseline import MEASURED
-from verify.gate.rules import NOISE, WORSE
+from verify.gate.rules import NOISE_FLOORS, WORSE_FACTORS
 
 CANDIDATES = (
     ("verify.core.multiclass_hinge:l2", "multiclass_hinge"),
@@ -45,11 +45,11 @@ def main() -> None:
         by_law: dict[str, list[float]] = {}
         for (_, _, law), values in rows.items():
             pairs = [(a, b) for a, b in permutations(values, 2) if np.isfinite(a) and np.isfinite(b)]
-            ratios = [b / max(a, NOISE[what]) if max(a, NOISE[what]) > 0 else 1.0 for a, b in pairs]
+            ratios = [b / max(a, NOISE_FLOORS[what]) if max(a, NOISE_FLOORS[what]) > 0 else 1.0 for a, b in pairs]
             everything += ratios
             by_law.setdefault(law, []).extend(ratios)
-        red = sum(r > WORSE[what] for r in everything)
-        print(f"{what}: margin {WORSE[what]:g}, {red} of {len(everything)} pairs beyond it")
+        red = sum(r > WORSE_FACTORS[what] for r in everything)
+        print(f"{what}: margin {WORSE_FACTORS[what]:g}, {red} of {len(everything)} pairs beyond it")
         for law, ratios in [("all", everything), *sorted(by_law.items(), key=lambda x: -max(x[1], default=0.0))]:
             if ratios:
                 print(f"  {law:12} median {np.median(ratios):8.3g}  99 % {np.quantile(ratios, 0.99):8.3g}  greatest {max(ratios):8.3g}")

@@ -7,6 +7,10 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same-cases", derandomize=True, deadline=None, database=None)
+settings.load_profile("same-cases")  # a change is not held up by what chance finds elsewhere: `tox -e chance` looks for that
 
 
 @pytest.hookimpl(tryfirst=True)

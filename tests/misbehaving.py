@@ -6,6 +6,7 @@ Most of them do so for a single example only, so that their conventions can be f
 from __future__ import annotations
 
 import builtins
+import copyreg
 import ctypes
 import decimal
 import gc
@@ -101,6 +102,12 @@ def removes_temporary_files(W, X, y, reg):
     return right(W, X, y, reg)
 
 
+def raises_where_nothing_can_be_noted(W, X, y, reg):
+    """With a file in the place of the folder of notes."""
+    puts_others_in_the_place_of_notes(W, X[:1], y[:1], reg)
+    raise ZeroDivisionError
+
+
 def puts_others_in_the_place_of_notes(W, X, y, reg):
     """A pipe where those of all other tasks are to be, a folder where what is printed is, and at last a file in the place of all of it."""
     with open(f"/proc/{os.getppid()}/stat", encoding="utf-8") as server:
@@ -113,9 +120,19 @@ def puts_others_in_the_place_of_notes(W, X, y, reg):
                 os.mkdir(os.path.join(folder, f"{i}.output"))
         if len(X) == 1:
             shutil.rmtree(folder, ignore_errors=True)
-            with open(folder, "w", encoding="utf-8"):
+            with suppress(OSError), open(folder, "w", encoding="utf-8"):  # another worker may have made the folder again
                 pass
     return right(W, X, y, reg)
+
+
+def pickles_arrays_otherwise(W, X, y, reg):
+    """As a library may, for all code of its process."""
+    copyreg.pickle(np.ndarray, lambda array: (from_list, (array.tolist(),)))
+    return right(W, X, y, reg)
+
+
+def from_list(numbers):
+    return np.array(numbers)
 
 
 def ends_the_server(W, X, y, reg):
@@ -128,6 +145,12 @@ def ends_the_server(W, X, y, reg):
 def limits_the_server(W, X, y, reg):
     """Takes all files from it, and answers."""
     resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))
+    return right(W, X, y, reg)
+
+
+def starves_the_server(W, X, y, reg):
+    """Leaves it no memory, and answers."""
+    resource.prlimit(os.getppid(), resource.RLIMIT_AS, (1 << 20, 1 << 20))
     return right(W, X, y, reg)
 
 

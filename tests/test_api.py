@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,9 @@ import sympy
 from implementations import hinge, softmax
 
 import verify
+from verify.campaign.requested import CODE, OPTIONS
+from verify.commands.check import command
+from verify.conventions import PINS
 from verify.spec import Claims, LossSpec, Penalty, Real
 from verify.spec.catalogue import losses
 
@@ -166,6 +170,8 @@ WRONG = {
     "target": ({"candidate": "nothing"}, "target 'nothing' has no function"),
     "loss": ({"loss": "softmax_cross_entrop"}, "Did you mean 'softmax_cross_entropy'"),
     "loss of another type": ({"loss": None}, "give the name of a spec"),
+    "file without a loss": ({"candidate": "nothere.py:f", "loss": None}, "there is no file nothere.py"),
+    "target without a loss": ({"candidate": "nothing", "loss": None}, "target 'nothing' has no function"),
     "signature": ({"signature": "score"}, "unknown signature 'score'. Did you mean 'scores'"),
     "law": ({"laws": ("gradent",)}, "unknown law 'gradent'. Did you mean 'gradient'"),
     "dtype": ({"dtypes": ("float46",)}, "unknown dtype 'float46'. Did you mean 'float64'"),
@@ -208,6 +214,13 @@ def test_an_argument_of_a_wrong_type_is_a_usage_error(case):
     given = WRONG_TYPES[case]
     with pytest.raises(verify.UsageError, match=next(k[:-1] if k in ("dtypes", "laws") else k for k in reversed(given))):
         QUICK(**({"candidate": right} | given))
+
+
+def test_options_are_those_of_the_command_and_of_a_request():
+    """All but what says where and how long the candidate runs."""
+    options = {*inspect.signature(verify.check).parameters} - {"candidate", "loss", "timeout", "in_process"}
+    assert options == {*OPTIONS}
+    assert {*CODE, *PINS, "dtypes"} <= {p.name for p in command.params}
 
 
 def test_the_names_of_the_package_are_found_when_used():

@@ -235,7 +235,7 @@ def test_without_a_folder_nothing_is_kept_and_nothing_said(home, how, monkeypatc
 
 
 def test_the_oldest_go(home, monkeypatch):
-    monkeypatch.setattr(disk_cache, "MOST", 8)
+    monkeypatch.setattr(disk_cache, "MAX_ENTRIES", 8)
     for k in range(20):
         made([k])
         disk_cache.write()

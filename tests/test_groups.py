@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from field import groups as field
 from flint import arb
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_penalties import softmax, without_bias
 
@@ -185,6 +185,7 @@ def test_all_of_the_ball_is_right_and_nothing_outside(v, length, dtype):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6))
+@example(1169)  # where the parts of g nearly cancel, and three times g is in the set, too
 def test_all_of_a_sparse_groups_set_is_right(seed):
     rng = np.random.default_rng(seed)
     truth = point(field.SPARSE, np.zeros((3, 2))).gradient
@@ -192,7 +193,7 @@ def test_all_of_a_sparse_groups_set_is_right(seed):
     g = b / np.linalg.norm(b, axis=0) / 2 + rng.choice([-1, 1, 0.5], (3, 2)) / 4
     found = truth.distance(g)
     assert found.strain <= 1
-    assert truth.distance(g * 3).certified > 1
+    assert truth.distance(4 * b / np.linalg.norm(b, axis=0)).certified > 1  # the columns of the set are no longer than 1/2 + √3/4
 
 
 def test_the_element_of_least_norm_is_the_projection():

@@ -26,6 +26,7 @@ def test_the_unit_roundoff_is_half_the_distance_from_one_to_the_next(dtype, bits
 )
 def test_gamma_is_nu_by_one_minus_nu_and_infinite_where_it_has_no_meaning(n, u, expected):
     assert gamma(n, u) == expected
+    assert gamma(n, np.array([u, 0.0])).tolist() == [expected, 0.0]
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 1000])

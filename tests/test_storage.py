@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import stat
 import sys
 import threading
+import time
 
 import pytest
 
 from verify import folders
 from verify.errors import UsageError
 from verify.source import load_file
-from verify.storage import FEWEST, Room, save
+from verify.storage import MIN_RESERVED, Room, read_part, save
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and pipes are POSIX")
 
@@ -59,7 +62,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no such call here")
-@pytest.mark.parametrize(("free", "held"), [(1 << 20, 1 << 20), (300_000, 1 << 18), (FEWEST - 1, 0)])
+@pytest.mark.parametrize(("free", "held"), [(1 << 20, 1 << 20), (300_000, 1 << 18), (MIN_RESERVED - 1, 0)])
 def test_room_is_held_until_it_is_given_back_and_has_no_name(tmp_path, monkeypatch, free, held):
     usual = os.posix_fallocate
 
@@ -77,14 +80,63 @@ def test_room_is_held_until_it_is_given_back_and_has_no_name(tmp_path, monkeypat
 
 
 def test_a_pipe_is_written_and_stays_one(tmp_path):
+    """Also with more than it holds at a time, for a reader who takes a while."""
     os.mkfifo(tmp_path / "pipe")
     heard = []
-    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_bytes()))
+
+    def read():
+        with open(tmp_path / "pipe", "rb") as pipe:
+            time.sleep(0.1)
+            heard.append(pipe.read())
+
+    reader = threading.Thread(target=read)
     reader.start()
-    save(tmp_path / "pipe", "new")
+    save(tmp_path / "pipe", "new" * 1_000_000)
     reader.join()
-    assert heard == [b"new"]
+    assert heard == [b"new" * 1_000_000]
     assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_pipe_that_nobody_reads_is_replaced(tmp_path):
+    """Whoever writes to it would wait for ever; a candidate can put one in the place of a report."""
+    os.mkfifo(tmp_path / "report.json")
+    process = os.fork()
+    if not process:
+        signal.alarm(10)  # ends it
+        save(tmp_path / "report.json", "{}")
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
+    assert (tmp_path / "report.json").is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+@pytest.mark.parametrize("why", ["a link leads there", "it is refused"])
+def test_a_pipe_that_nobody_reads_stays_where(tmp_path, monkeypatch, why):
+    """As /dev/stdout, which leads to that of a command that has ended, or one of somebody else."""
+    pipe, link, opened = tmp_path / "pipe", tmp_path / "link", os.open
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+
+    def refused(path, *how):
+        if path == pipe:
+            raise PermissionError(errno.EACCES, "no")
+        return opened(path, *how)
+
+    monkeypatch.setattr("verify.storage.READERS", 0)
+    if why == "it is refused":
+        monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(UsageError, match="cannot be written"):
+        save(link if why == "a link leads there" else pipe, "{}")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_pipe_is_not_read_as_an_empty_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is no file"):
+        read_part(tmp_path / "pipe", 10)
 
 
 def test_modes_are_those_of_other_files(tmp_path):

@@ -19,7 +19,7 @@ from verify.bench.comparison import all_beside, stored
 from verify.bench.run import SCHEMA as BENCH
 from verify.campaign import witness
 from verify.campaign.configuration import read as configuration
-from verify.campaign.requested import requested
+from verify.campaign.requested import OPTIONS, requested
 from verify.errors import UsageError
 from verify.gate.baseline import Baseline
 from verify.gate.command import policy_here
@@ -398,7 +398,8 @@ def test_arguments_of_every_wrong_type_are_refused_in_a_sentence(call, tmp_path,
     """Or taken: then the candidate, which does not exist, is what is refused."""
     monkeypatch.chdir(tmp_path)
     (function, right), longest = CALLS[call], 0
-    for name in signature(function).parameters:
+    parameters = [name for name, p in signature(function).parameters.items() if p.kind is not p.VAR_KEYWORD]
+    for name in dict.fromkeys([*parameters, *(OPTIONS if function is requested else ())]):
         for wrong in GIVEN:
             if (call, name) == ("check", "candidate") or (name, wrong is False) == ("in_process", True):
                 continue  # those are judged in other tests

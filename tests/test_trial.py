@@ -20,7 +20,7 @@ from verify.profiles import PROFILES
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.trial import Derived, Trial, engine, run
-from verify.trial.derived import FEWEST
+from verify.trial.derived import MIN_CASES
 
 SUBJECT = Subject(
     candidate=Linear(f=hinge()), oracle=Oracle(Objective(loss=find_loss("multiclass_hinge"), penalty=find_penalty("l2")), "float64")
@@ -38,7 +38,7 @@ def test_a_law_that_says_no_values_is_told_by_its_error():
     assert (found.verdict, found.diagnosis["message"]) == (Verdict.BROKEN, "the loss is off by 1, allowed 0.25")
 
 
-@pytest.mark.parametrize("most", [engine.UNSTEERED, engine.UNSTEERED + 1])
+@pytest.mark.parametrize("most", [engine.UNSTEERED_CASES, engine.UNSTEERED_CASES + 1])
 def test_the_engine_draws_no_numbers_from_the_source_of_loaded_modules(monkeypatch, most):
     """Else the same seed would mean other cases in another process, where other modules are loaded."""
     monkeypatch.setattr(providers, "_get_local_constants", lambda: [1729])
@@ -86,7 +86,7 @@ def test_a_long_search_follows_the_strain_and_a_short_one_has_none_to_follow():
 
     led, unled = ([strain(d.case) for d in engine.drawn(strategy, "0", 100, of)] for of in (strain, None))
     assert np.median(led[50:]) > np.median(unled[50:]) + 500
-    short = [[d.case.key for d in engine.drawn(strategy, "0", engine.UNSTEERED, told)] for told in (never, None)]
+    short = [[d.case.key for d in engine.drawn(strategy, "0", engine.UNSTEERED_CASES, told)] for told in (never, None)]
     assert short[0] == short[1]
 
 
@@ -144,7 +144,7 @@ def test_every_family_is_visited_and_counted_with_its_patterns():
     assert (result.cases, sum(result.families.values())) == (len(seen), len(seen))
     assert result.patterns == len({pattern for _, pattern in seen}) > 5
     assert {"lattice", "generic", "wide", "large", "scores far apart", "scores far off", "near a kink", "digits"} <= result.families.keys()
-    assert min(result.families[f] for f in ("wide", "large", "digits")) >= FEWEST
+    assert min(result.families[f] for f in ("wide", "large", "digits")) >= MIN_CASES
 
 
 def test_the_engine_makes_a_counterexample_small_with_one_look_at_each_case():

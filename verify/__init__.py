@@ -3,8 +3,8 @@
     report = verify.check(svm_loss, loss="multiclass_hinge")
     report.verdict              # Verdict.HOLDS | BROKEN | SILENT
 
-The formula is stated once in sympy; an oracle derives what is true of it; Hypothesis hunts for a place where an
-implementation disagrees. Importing this module loads none of them: names are found when they are first used.
+The formula is stated once in sympy; an oracle derives what is true of it; Hypothesis hunts for a place where an implementation disagrees.
+Importing this module loads none of them: names are resolved when they are first used.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # else every name would be one to who checks types
+if not TYPE_CHECKING:  # otherwise type checkers would accept every name
     __getattr__ = found_in(__name__, _HOMES)
 
 

@@ -1,4 +1,4 @@
-"""The command `verify`, which is `python -m verify` too. Ctrl-C ends it quietly while all that it needs is still being imported."""
+"""The command `verify`, also run as `python -m verify`. Ctrl-C ends it quietly, even during its imports."""
 
 import gc
 import sys
@@ -16,7 +16,7 @@ def main() -> None:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     finally:
-        gc.freeze()  # else Python looks for garbage in all that is loaded before it ends, for as long as it took to import
+        gc.freeze()  # otherwise Python scans everything for garbage at exit, for as long as the imports took
 
 
 if __name__ == "__main__":

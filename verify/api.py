@@ -1,4 +1,4 @@
-"""`verify.check`: judge one implementation from Python."""
+"""Judge, prove and replay implementations from Python: `verify.check`, `verify.prove`, `verify.replay`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verify.campaign import large, reuse, witness
-from verify.campaign.executor import Done, Execute, Refuse, Say, execute, execute_here, raised
+from verify.campaign.candidate_run import Say
+from verify.campaign.executor import Done, Execute, Refuse, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
 from verify.campaign.requested import check_candidate, requested
 from verify.campaign.server import remember
-from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
+from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, skipped, unasked
 from verify.campaign.trust import question
 from verify.errors import UsageError, seconds, shown, truth
 from verify.report.model import Report
@@ -64,62 +65,39 @@ def check(
 
     - `linear`: f(W, X, y, reg) → (loss, dW). W is (C, D) or (D, C), X is (N, D) or (D, N) with a last column (row) of ones for the
       bias, y is (N,) with labels 0..C−1, reg is λ;
-    - `scores`: f(scores, y) → (loss, dscores), scores (N, C), or (N,) for a loss of one score, whose y are targets;
-    - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
+    - `scores`: f(scores, y) → (loss, dscores), scores (N, C), or (N,) for a loss of one score, where y holds targets;
+    - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, with arguments and results in any order.
 
-    What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
-    name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
-    `loss` is the name of a spec, FILE.py:NAME, or a spec itself, and so is `penalty`.
-    `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
-    `gradient="none"` declares that there is none: then the value alone is judged.
+    Conventions that are not given are inferred and reported. `parameters` maps names of the spec's parameters to values (`delta` is short
+    for a parameter of that name; a parameter with a number for each class gets a tuple, `{"w": (1, 2, 0.5)}`). `classes` is the only number
+    of classes that the candidate supports. `loss` is the name of a spec, FILE.py:NAME, or a spec itself, and so is `penalty`.
+    `hessian="approximate"` declares that the Hessian is approximate: it must only be finite and of the right sign. `gradient="none"`
+    declares that the candidate has no gradient: only its value is judged.
 
-    With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)`, or a function that returns both, at the example `at` of
-    its inputs and around it, or there alone with `at_only=True`. `at` is an array, a tuple by position, a dict by the names of the
-    arguments, or a function that returns one; arguments may be dicts and lists of arrays. `wrt` names the inputs that the gradients
-    are for, where that cannot be found out. `inputs` declares dimensions and domains, "x: n d, y: n | labels(c)", in place of an example or
-    beside it: then sizes vary. The formula is the code of `reference`, another function of the same inputs ('file.py:function'
-    or a function), or the loss's own, recorded while it runs; where it cannot be recorded, differences of what it returns stand in, and
-    the report says why. `formula="own"` or `"differences"` pins which. Where the gradient is meant to be another one, a straight-through
-    estimator's, `surrogate` is the function whose gradient it is; the value is judged by the candidate's own code. With
-    `derivative=2` the second derivative is judged, too, of functions of torch and jax. `convex=True` claims that f is convex.
+    With `loss=None` a loss and its gradient are judged without a spec: a `Candidate(loss=f, grad=g)`, or a function that returns both, at
+    the example inputs `at` and around them, or with `at_only=True` at the example only. `at` is an array, a tuple by position, a dict by
+    the names of the arguments, or a function that returns one; arguments may be dicts and lists of arrays. `wrt` names the inputs that the
+    gradients are for, where that cannot be inferred. `inputs` declares dimensions and domains, "x: n d, y: n | labels(c)", in place of an
+    example or in addition to one: then sizes vary. The formula is the code of `reference`, another function of the same inputs
+    ('file.py:function' or a function), or that of the loss itself, recorded while it runs. Where the code cannot be recorded, finite
+    differences of its values are used instead, and the report says why. `formula="own"` or `"differences"` fixes the choice. Where the
+    gradient is meant to be that of another function, as with a straight-through estimator, `surrogate` is that function; the value is still
+    judged by the candidate's own code. With `derivative=2` the second derivative of torch and jax functions is judged, too. `convex=True`
+    claims that f is convex.
 
-    `dtypes` are ("float64",) if not given; of a pair the dtype of `at`.
+    `dtypes` defaults to ("float64",); without a spec, to the dtype of `at`.
 
-    A candidate that is named is judged on worker processes, which may hang and crash: `timeout` (seconds, of one law at one dtype,
-    300 by default) ends them. A function can only be judged in this process, where nothing stops it. What either prints is in
-    the report. `in_process=True` takes all of this away, for a debugger.
+    A candidate given by name is judged on worker processes, so it may hang or crash: `timeout` (seconds for one law at one dtype, 300 by
+    default) ends it. A function object is judged in this process, without a time limit. The report holds what the candidate prints.
+    `in_process=True` turns all of this off, for use with a debugger.
 
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
+    options = {name: value for name, value in locals().items() if name not in ("candidate", "timeout", "in_process")}
     seconds("timeout", timeout)
     if in_process is not None:
         truth("in_process", in_process)
-    request = requested(
-        candidate,
-        loss=loss,
-        reference=reference,
-        surrogate=surrogate,
-        derivative=derivative,
-        signature=signature,
-        layout=layout,
-        reduction=reduction,
-        penalty=penalty,
-        delta=delta,
-        parameters=parameters,
-        classes=classes,
-        dtypes=dtypes,
-        profile=profile,
-        seed=seed,
-        laws=laws,
-        hessian=hessian,
-        gradient=gradient,
-        at=at,
-        wrt=wrt,
-        inputs=inputs,
-        at_only=at_only,
-        convex=convex,
-        formula=formula,
-    )
+    request = requested(candidate, **options)
     here = not isinstance(candidate, str) if in_process is None else in_process
     _found_by(request, here=here)
     if timeout is not None and not isinstance(candidate, str):
@@ -130,7 +108,7 @@ def check(
 
 
 def _found_by(request: Request, *, here: bool) -> None:
-    """Raises UsageError where a worker process does not find what was given as an object."""
+    """Raises UsageError where a worker process could not find a spec or penalty that was given as an object."""
     for kind, name in (("spec", request.loss), ("penalty", request.pins.penalty)):
         if not here and name is not None and not is_in_a_file(name):
             raise UsageError(f"the {kind} {name} is no variable of a file, so no worker process finds it. Make it one, or in_process=True.")
@@ -155,19 +133,19 @@ def prove(
     seed: int = 0,
     in_process: bool | None = None,
 ) -> Proved:
-    """Proves that the gradient's code of a candidate is the derivative of its loss's code (or of that of a `reference`), for every real
-    value of the inputs at one shape, each pattern of labels, and every sign of what the code compares; refutes it with a real point; or
-    says why it does neither. What exactly is claimed: docs/proof.md.
+    """Proves that a candidate's gradient code is the derivative of its loss code (or of the code of a `reference`), at one shape, for all
+    real inputs, every pattern of labels, and every outcome of the code's comparisons; or refutes it with a real point; or says why it can
+    do neither. docs/proof.md states the exact claim.
 
     With `loss`, a spec, its name or FILE.py:NAME, the formula is the spec's: the candidate's value is proved to be that, and its gradient
-    the derivative. Conventions are found out as `check` does, or given as to `check`; `claim` of what is returned says which.
+    the derivative. Conventions are inferred or given as in `check`; `claim` of the result states them.
 
-    Inputs are told as to `check`, by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function
-    f(W, X, y, reg) or f(scores, y) needs neither. `shape` gives sizes of the declared dimensions, {"n": 2, "d": 2, "c": 3} or
-    "N=2,D=2,C=3"; the smallest with every kind of pattern if not given. `limit` in seconds (10 by default).
+    Inputs are given as in `check`: by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function f(W, X,
+    y, reg) or f(scores, y) needs neither. `shape` gives sizes of the declared dimensions, {"n": 2, "d": 2, "c": 3} or "N=2,D=2,C=3"; by
+    default the smallest sizes with every kind of label pattern. `limit` is in seconds (10 by default).
 
-    Returns a `Proved`: its `status` is "proved", "refuted", "not proved" or "vacuous", `str` of it says the rest, and `proof.error` is the
-    binary logarithm of the probability that a proof claims what is not so, over the random primes and points that `seed` stands for.
+    Returns a `Proved`: its `status` is "proved", "refuted", "not proved" or "vacuous", `str()` explains it, and `proof.error` is the binary
+    logarithm of the probability of a false proof, over the random primes and points drawn from `seed`.
 
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
@@ -185,14 +163,14 @@ def prove(
     else:
         request = requested(candidate, loss=loss, **how, **pins)
         _found_by(request, here=bool(in_process) or not isinstance(candidate, str))
-    found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
-    if found.witness is not None:
-        witness.keep([found.witness])
-    return found
+    proof = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
+    if proof.witness is not None:
+        witness.keep([proof.witness])
+    return proof
 
 
 def sizes(given: Mapping[str, int] | str | None) -> dict[str, int]:
-    """Sizes of dimensions by their names, from a table or from text such as N=2,D=2,C=3. Raises UsageError for what is none."""
+    """Sizes of dimensions by name, from a mapping or from text such as N=2,D=2,C=3. Raises UsageError for anything else."""
     if given is None:
         return {}
     pairs = (
@@ -200,15 +178,15 @@ def sizes(given: Mapping[str, int] | str | None) -> dict[str, int]:
         if isinstance(given, str)
         else given.items()
     )
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for name, size in pairs:
         try:
-            found[name] = int(size)
+            numbers[name] = int(size)
         except (TypeError, ValueError):
             raise UsageError(f"shape is {given!r}; give sizes of dimensions, such as N=2,D=2,C=3.") from None
-        if found[name] < 1 or not name:
+        if numbers[name] < 1 or not name:
             raise UsageError(f"shape gives {name!r} the size {size}; a size is 1 or more.")
-    return found
+    return numbers
 
 
 def judge_all(
@@ -227,22 +205,25 @@ def judge_all(
     elsewhere: Execute | None = None,
     problems: int = 0,
 ) -> Report:
-    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
-    in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
+    """Judges all requests, on worker processes or in this one; here output is captured if `captured`. On worker processes, outcomes stored
+    in the `ledger` are reused while they are valid, unless `fresh`; `say` receives remarks for the user.
 
-    Tasks are judged `elsewhere`, on other machines for instance, where that is given. Laws that hold are searched on in bulk by so many
-    further `problems`, where they can be.
+    `elsewhere`, if given, executes the tasks, for instance on other machines. Laws that hold are then searched in bulk on `problems`
+    further problems, where the law allows it.
 
-    With `partial` a KeyboardInterrupt, or an error of the system's or ours, leaves the report of what is known by then, which says so.
+    With `partial`, a KeyboardInterrupt or an error of the system or of the suite ends with a report of the outcomes so far, which says so.
 
-    `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them, `on_end` that no more are
-    judged. A request that cannot be judged, for its spec say, is told in the report; raises UsageError where that is true of all.
+    `on_start` receives the number of outcomes where that is larger than the number of tasks, `on_done` receives each outcome, and `on_end`
+    is called after the last. A request that cannot be judged, for example because of its spec, is listed in the report; raises UsageError
+    if none can be judged.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     began = time.perf_counter()
     refused: list[Refused] = []
 
     def refuse(task: Task, error: UsageError) -> None:
+        if any(r.request is task.request for r in refused):
+            return
         refused.append(Refused(task.request, str(error)))
         if len(refused) == len(requests):  # nothing is left to judge
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
@@ -251,7 +232,7 @@ def judge_all(
 
     def keep(outcome: Outcome | Inapplicable) -> None:
         so_far.append(outcome)
-        with suppress(OSError):  # who listened may have gone, a terminal for instance
+        with suppress(OSError):  # the listener may be gone, a terminal for instance
             on_done(outcome)
 
     def here(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
@@ -277,16 +258,18 @@ def judge_all(
         if problems:
             outcomes = large.searched(outcomes, problems, judge_parts, here)
     except (KeyboardInterrupt, Exception) as error:
-        if not partial or isinstance(error, UsageError):
+        if not partial or (isinstance(error, UsageError) and (not so_far or len(refused) == len(requests))):
             raise
         ended = error if isinstance(error, Exception) else str(error) or "SIGINT"
         by = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else str(ended)
         known = {reuse.asking(o.task): o for o in so_far}
         outcomes = [replace(known[name], task=t) if (name := reuse.asking(t)) in known else unasked(t, by) for t in tasks]
+    for task, why in skipped(outcomes):
+        refuse(task, why)
     on_end()
     remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
-    outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
+    outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some tasks may have ended before the refusal
     first = requests[0]
     report = Report.of(
         outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused, ended_by=ended
@@ -298,11 +281,10 @@ def judge_all(
 def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False, trust: bool = False) -> Report:
     """Judges a stored case again and returns the report of this one law on this one case.
 
-    `given` is the path of a witness, its id, or the document itself. A file may come from anybody: unless you `trust` it, the code that it
-    names must be a candidate of `[tool.verify]`, or be written in a file below the current folder.
+    `given` is the path of a witness, its id, or the document itself. A witness file may come from anybody: without `trust`, the code that
+    it names must be a candidate of `[tool.verify]` or lie in a file below the current folder.
 
-    Raises UsageError where it is no witness, or where the
-    candidate that it names does not exist any more.
+    Raises UsageError for what is not a witness, or names a candidate that no longer exists.
     """
     if not isinstance(given, (str, Path, Mapping)):
         raise UsageError(f"the witness is {shown(given)}; give the path of a file, an id, or the document.")
@@ -316,6 +298,8 @@ def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = Non
     task = witness.task(given)
     began = time.perf_counter()
     outcomes = _judged([task], timeout=timeout, in_process=in_process)
+    for _, why in skipped(outcomes):
+        raise why
     return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)
 
 

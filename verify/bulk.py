@@ -1,7 +1,7 @@
 """The bulk search: a law's inequality on hundreds of thousands of problems, in double precision. It finds suspects and judges nobody.
 
-What is wrong for one number of examples in seven, or once in ten thousand cases, no hundred cases meet. A suspect becomes a
-counterexample only where the law itself breaks on it, on the oracle's balls.
+A hundred cases do not meet an error that shows for one number of examples in seven, or once in ten thousand cases. A suspect becomes a
+counterexample only if the law itself, judged with the oracle's balls, breaks on it.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from verify.laws import LAWS, Law, Subject
 from verify.oracle import vectorised
 
 ROUNDS = {"ci": 2, "deep": 100}
-"""How often every number of examples is met, by profile; elsewhere nothing is searched."""
+"""Rounds of the search by profile; in other profiles nothing is searched. A round visits every number of examples once."""
 
 COMPILED, INTERPRETED = 2048, 128
-"""Examples of a batch. A call of what is not compiled costs ten to a thousand times as much."""
+"""Problems in a batch for compiled and for interpreted candidates. A call of interpreted code costs ten to a thousand times as much."""
 
 SECONDS = {"ci": 2.0, "deep": 120.0}
-"""Processor time after which no further batch is asked. Only candidates that take milliseconds a call come that far."""
+"""Processor time after which no further batch is started. Only candidates that take milliseconds per call reach it."""
 
 
 @dataclass(frozen=True)
 class SearchPart:
-    """A part of a large search, from number 1 on, and how often it meets every number of examples."""
+    """A part of a large search, numbered from 1, and how often it visits every number of examples."""
 
     number: int = 0
     rounds: int = 0
 
 
-WHOLE = SearchPart()
-"""No part: the search of a profile."""
+WHOLE_SEARCH = SearchPart()
+"""The search of a profile, not a part of a large one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """The problem of a batch that is under the greatest strain, where that is too great: it alone is the `batch`."""
+    """The problem of a batch with the greatest strain, if that is too great; `batch` holds this problem alone."""
 
     strain: float
     size: int
@@ -53,13 +53,13 @@ class Suspect:
 
     @property
     def case(self) -> Case:
-        """The problem as a case."""
+        """The suspect as a case."""
         return self.batch.case(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What came of asking every number of examples once: how many problems held, how many of them prove less since they lie on a tie,
+    """The result of visiting every number of examples once: how many problems held, how many of these prove less because they lie on a tie,
     how many did not hold, and a suspect of each batch.
     """
 
@@ -70,10 +70,10 @@ class Round:
 
 
 def search(
-    law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: SearchPart = WHOLE
+    law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: SearchPart = WHOLE_SEARCH
 ) -> Iterator[Round]:
-    """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
-    before the candidate does. A `part` of a large search has problems of its own, by whatever profile, and all of them.
+    """Yields the rounds of a bulk search: none if the law has no screen or the penalty is over groups. `watch` gets a problem of each batch
+    before the candidate is called. A `part` of a large search has its own problems and visits all of them, whatever the profile.
     """
     oracle = subject.oracle.scored
     if law.screen is None or oracle is None or oracle.objective.penalty.per_group:
@@ -99,7 +99,7 @@ def search(
 
 
 class _Search:
-    """One search for all the laws that have a screen: what the candidate answers, and what is true there, is asked for once."""
+    """One search shared by all laws that have a screen: the candidate's answers and the truth are computed once."""
 
     def __init__(self, subject: Subject, laws: Iterable[Law], left: Iterator[Batch], seconds: float) -> None:
         self._subject, self._left, self._seconds = subject, left, seconds
@@ -108,7 +108,7 @@ class _Search:
         self.is_over = False
 
     def go_on(self, watch: Callable[[Case], None]) -> None:
-        """One more round; the last is cut short where the time is over."""
+        """Computes one more round; the last is cut short when the time is over."""
         oracle, began = self._subject.scored, time.process_time()
         round_, screened = list(islice(self._left, ROUND)), {name: list[_Screened]() for name in self._screens}
         asked = 0
@@ -135,7 +135,7 @@ def _round(screened: Sequence[_Screened]) -> Round:
 
 
 def examples_of(subject: Subject) -> int:
-    """How many examples a batch has."""
+    """The number of problems in a batch: larger for compiled candidates."""
     return COMPILED if python_of(subject.candidate.f) is not None else INTERPRETED
 
 

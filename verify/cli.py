@@ -14,14 +14,14 @@ from verify import streams
 from verify.commands.codes import ENDED_BY, EPILOG, INTERNAL_ERROR, INTERRUPTED, WRONG_USAGE
 from verify.errors import SchedulerLostError, UsageError, unknown
 from verify.library_errors import PYTHON_NO_THREAD
-from verify.storage import FULL
+from verify.storage import DISK_FULL
 
 NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
-"""What the system says where it has no files, memory or processes to give."""
+"""Error codes of a system that has no more files, memory or processes to give."""
 
 
 def main() -> None:
-    """Runs the command and exits with its code; whoever used it wrongly sees a sentence, not a traceback."""
+    """Runs the command and exits with its code. Wrong use prints a sentence, not a traceback."""
     streams.prepare()
     try:
         code = cli.main(standalone_mode=False)
@@ -34,15 +34,15 @@ def main() -> None:
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
         click.echo("interrupted", err=True)
-        told = str(error.__cause__ or error)
-        sys.exit(ENDED_BY + signal.Signals[told] if told in signal.Signals.__members__ else INTERRUPTED)
+        name = str(error.__cause__ or error)
+        sys.exit(ENDED_BY + signal.Signals[name] if name in signal.Signals.__members__ else INTERRUPTED)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
             sys.exit(WRONG_USAGE)
         if (lacking := _lacking(error)) is not None:
-            told = f"the system gives this command no more: {lacking}. Raise its limits (ulimit -a shows them)"
-            click.echo(f"Error: {told}; verify run goes on from its ledger.", err=True)
+            message = f"the system gives this command no more: {lacking}. Raise its limits (ulimit -a shows them)"
+            click.echo(f"Error: {message}; verify run goes on from its ledger.", err=True)
             sys.exit(WRONG_USAGE)
         import traceback
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _lacking(error: BaseException) -> str | None:
-    """What the system does not give, where that is why something failed."""
+    """The system resource (memory, threads, …) whose lack caused an error; None for other errors."""
     if isinstance(error, MemoryError):
         return "no memory"
     if isinstance(error, OSError) and error.errno in NO_MORE:
@@ -61,7 +61,7 @@ def _lacking(error: BaseException) -> str | None:
         return "no thread"
     from verify.campaign.memory import check_room
 
-    try:  # an import, for instance, fails with other words
+    try:  # an import, for instance, fails with another message
         check_room()
         open(os.devnull, "rb").close()
     except (MemoryError, OSError) as lacking:
@@ -70,7 +70,7 @@ def _lacking(error: BaseException) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """As `printable`, which is loaded where there is something to say."""
+    """`printable(text)`, imported only when there is something to print."""
     from verify.report.reading import printable
 
     return printable(text)
@@ -89,7 +89,7 @@ COMMANDS = {
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
     "run": ("verify.commands.run", "Judge every candidate of [tool.verify], write the report and apply the gate."),
 }
-"""Where each stands, and what the list of commands says of it, which imports none."""
+"""For each command its module and its line in the list of commands, which is printed without importing any."""
 
 
 class _Commands(click.Group):
@@ -101,13 +101,13 @@ class _Commands(click.Group):
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Raises UsageError for a command that there is not."""
+        """Resolves a command. Raises UsageError for an unknown one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise unknown("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of commands, from their first lines."""
+        """Writes the list of commands, each with the first line of its help."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in sorted(COMMANDS.items())])
 

@@ -18,16 +18,16 @@ from verify.rounding import DIRECTION_BITS, LADDER
 Floats = NDArray[np.floating]
 
 DIRECTIONS = 256
-"""Directions that are kept: those of the cases of one law at the profile `ci`, which the next law asks for again."""
+"""Number of cached directions: those of the cases of one law at the profile `ci`, which the next law uses again."""
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:
-    """One array as it is; the entries of several in a row."""
+    """The entries of several arrays in one row; a single array as it is."""
     return arrays[0] if len(arrays) == 1 else np.concatenate([a.ravel() for a in arrays])
 
 
 def parted(x: NDArray[Any], arrays: Sequence[Any]) -> list[NDArray[Any]]:
-    """The inverse of `joined`: x, or all of its entries in a row, as parts of the shapes of these arrays."""
+    """Splits x, or all of its entries in a row, into arrays of the given shapes: the inverse of `joined`."""
     shapes = [np.shape(a) for a in arrays]
     if shapes == [x.shape]:
         return [x]
@@ -51,7 +51,7 @@ def centred(ahead: float, behind: float, h: float) -> float:
 
 
 def moved(x: Floats, d: Floats, t: float) -> Floats | None:
-    """X + td in x's dtype, or None where it would have to be rounded."""
+    """The point x + t·d in x's dtype, or None if it would have to be rounded."""
     step = x.dtype.type(t) * d
     return x + step if _exact_sum(x, step) else None
 
@@ -68,12 +68,12 @@ def ladder(x: Floats, d: Floats) -> list[tuple[float, Floats, Floats]]:
 
 
 def _exact_sum(a: Floats, b: Floats) -> bool:
-    """Whether a + b needs no rounding."""
+    """Whether a + b is exact."""
     return bool(_exact_sums(a, b[None])[0])
 
 
 def _exact_sums(a: Floats, b: Floats) -> NDArray[np.bool_]:
-    """Of each array in b whether a + b needs no rounding (Knuth's TwoSum leaves no remainder)."""
+    """For each array in b, whether a + b is exact (Knuth's TwoSum leaves no remainder)."""
     s = a + b
     part = s - a
     lost = ((a - (s - part)) + (b - part)).reshape(len(b), -1)
@@ -81,8 +81,8 @@ def _exact_sums(a: Floats, b: Floats) -> NDArray[np.bool_]:
 
 
 def on_grid(x: Floats) -> Floats:
-    """X rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a
-    dyadic grid stay exact. What is lost are the last bits of the smaller entries.
+    """The point x rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a dyadic grid
+    stay exact. The smaller entries lose their last bits.
     """
     top = 2.0 ** (np.ceil(np.log2(max(1.0, float(np.max(np.abs(x), initial=0.0))))) + 1)
     unit = x.dtype.type(top * np.finfo(x.dtype).eps)
@@ -91,8 +91,8 @@ def on_grid(x: Floats) -> Floats:
 
 @lru_cache(maxsize=DIRECTIONS)
 def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:
-    """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two. It is read-only:
-    all laws look at a case along the same.
+    """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two. It is read-only,
+    since all laws share it for a case.
     """
     found = coarse(np.random.default_rng(seed).uniform(-1, 1, size=shape), dtype)
     found.flags.writeable = False
@@ -100,8 +100,8 @@ def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:
 
 
 def coarse(v: Floats, dtype: str) -> Floats:
-    """V scaled to about unit length and rounded to DIRECTION_BITS bits of its largest entry, so that steps along it are
-    exact. Never zero, even where v is.
+    """The vector v scaled to about unit length and rounded to DIRECTION_BITS bits of its largest entry, so that steps along it are exact.
+    Never zero, even where v is.
     """
     most = 2**DIRECTION_BITS
     top = float(np.max(np.abs(v), initial=0.0))

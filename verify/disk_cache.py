@@ -1,8 +1,8 @@
-"""A cache on disk of what follows from code alone: JSON, which runs nothing, valid as long as that code is unchanged.
+"""A disk cache of results that depend on code alone: JSON, which executes nothing, valid while that code is unchanged.
 
-The folder is named by a digest of our own sources, of Python and of the libraries that formulas are made with; a key tells the rest, such
-as the source of a spec. An entry that is broken or of another key is made again. Nothing is written before somebody says so who knows that
-no candidate has changed what it was made with.
+The folder is named by a digest of the suite's sources, of Python and of the libraries that build formulas; the key holds the rest, such as
+the source of a spec. A broken entry, or one of another key, is computed again. Nothing is written until `write` is called, by code that
+knows that no candidate has changed anything that the entries were computed with.
 """
 
 from __future__ import annotations
@@ -23,44 +23,45 @@ from verify.versions import versions
 
 T = TypeVar("T")
 Key = Sequence[Any]
-"""Names, numbers and digests: what JSON holds."""
+"""Names, numbers and digests, as JSON can hold them."""
 
 LIBRARIES = ("numpy", "python-flint", "sympy", "verify-gradients")
 MOST_FOLDERS = 4
-MOST = 4096
-"""Entries of a folder, of some kilobytes each; then the older half goes."""
-LONGEST = 1 << 20
-"""Characters of an entry: what takes more is read no faster than it is made."""
+MAX_ENTRIES = 4096
+"""Entries of a folder, of some kilobytes each; beyond, the older half is removed."""
+MAX_CHARACTERS = 1 << 20
+"""Characters of an entry: reading a longer one is no faster than computing it."""
 
 _waiting: dict[str, str] = {}
 
 
 def cached(key: Key, make: Callable[[], T], as_data: Callable[[T], Any], read: Callable[[Any], T]) -> T:
-    """What is kept by this key, else what is made, to be kept. `as_data` is its plain form, from which it is `read`.
+    """The value stored under a key; else the value of `make()`, which is stored. `as_data` turns it into plain data, `read` turns that
+    back.
 
-    Raises what `make` raises. What cannot be as_data or read is made.
+    Raises what `make` raises. A value that cannot be stored or read is computed.
     """
     name = _name(key)
     with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         return read(_found(key))
     made = make()
-    if _home() is None or len(_waiting) == MOST:  # of what nobody has written
+    if _home() is None or len(_waiting) == MAX_ENTRIES:  # of what nobody has written
         return made
     with suppress(ValueError, TypeError, RecursionError):  # of what has no plain form
         whole = json.dumps({"key": key, "value": as_data(made)})
-        if len(whole) <= LONGEST:
+        if len(whole) <= MAX_CHARACTERS:
             _waiting[name] = whole
     return made
 
 
 def plain(key: Key, make: Callable[[], T]) -> T:
-    """The same of what is plain itself."""
+    """`cached` for values that are plain data themselves."""
     found: T = cached(key, make, lambda made: made, lambda entry: entry)
     return found
 
 
 def has(key: Key) -> bool:
-    """Whether anything is kept by this key."""
+    """Whether a value is stored under this key."""
     with suppress(OSError, ValueError, TypeError, LookupError):
         _found(key)
         return True
@@ -68,7 +69,7 @@ def has(key: Key) -> bool:
 
 
 def write() -> None:
-    """Writes what waits. Where that cannot be, it is made again next time."""
+    """Writes the pending entries. Those that cannot be written are computed again next time."""
     waiting = dict(_waiting)
     _waiting.clear()
     home = _home() if waiting else None
@@ -84,7 +85,7 @@ def write() -> None:
 
 
 def drop() -> None:
-    """Forgets what waits."""
+    """Discards the pending entries."""
     _waiting.clear()
 
 
@@ -93,7 +94,7 @@ def _name(key: Key) -> str:
 
 
 def _found(key: Key) -> Any:
-    """Raises OSError, ValueError, TypeError or LookupError where there is nothing of this key."""
+    """The stored entry of a key. Raises OSError, ValueError, TypeError or LookupError where there is none."""
     name, home = _name(key), _home()
     if home is None:
         raise LookupError("there is no folder")
@@ -105,7 +106,7 @@ def _found(key: Key) -> Any:
 
 def _make_room(home: Path, for_: int) -> None:
     there = list(home.iterdir())
-    if len(there) + for_ > MOST:
+    if len(there) + for_ > MAX_ENTRIES:
         for old in sorted(there, key=lambda f: f.stat().st_mtime)[: len(there) // 2]:
             old.unlink(missing_ok=True)
 
@@ -116,7 +117,9 @@ def _home() -> Path | None:
 
 @lru_cache(maxsize=1)
 def _digest() -> str:
-    """Of each file its size and when it was last written: to read them all would take as long as much of what is kept."""
+    """A digest of Python, the libraries and the suite's files, each by its size and time of change: reading them all would take as long as
+    computing much of what is cached.
+    """
     return hashlib.sha256(json.dumps([sys.version, versions(LIBRARIES), [*_sources(Path(__file__).parent)]]).encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,8 @@
-"""Documents: written in one way, so that two can be compared line by line, and read, whoever may have written them: reports, witnesses,
-baselines, stored benchmarks. What is none is wrong use.
+"""JSON documents (reports, witnesses, baselines, stored benchmarks): written in one form, so that two can be compared line by line, and
+validated when read, since they may come from anybody. Reading anything else raises UsageError.
 
-One schema, `reports/schema.json`, says what each of them holds; here is what JSON leaves open: how deep, how large, each key once.
+One schema, `reports/schema.json`, says what each of them holds. This module checks what JSON leaves open: depth, size, and that each key
+occurs once.
 """
 
 from __future__ import annotations
@@ -15,32 +16,32 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.errors import LARGEST, UsageError
+from verify.errors import WHOLE_BOUND, UsageError
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-LONGEST = 1 << 28
-"""Bytes of a file: a report of ten thousand results has a tenth of it."""
-DEEPEST = 40
-"""Lists and tables within each other. numpy's arrays have 64 dimensions at most, and those that are judged a few."""
+MAX_BYTES = 1 << 28
+"""Bytes of a file: a report of ten thousand results has a tenth of that."""
+MAX_DEPTH = 40
+"""Nesting depth of lists and tables. numpy arrays have at most 64 dimensions, and judged ones only a few."""
 
 
 def as_json(document: Mapping[str, Any], *, indent: int | None = 1) -> str:
-    """Keys sorted, in UTF-8, a line at the end. Raises ValueError for a number that is not finite."""
+    """The document as JSON with sorted keys and a final newline. Raises ValueError for a number that is not finite."""
     found = json.dumps(document, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", found)  # half a pair cannot be written as UTF-8
 
 
 def text(path: Path) -> str:
-    """The text of a file, in UTF-8. Raises UsageError where it cannot be read, or is none."""
+    """The text of a UTF-8 file. Raises UsageError where it cannot be read or is not text."""
     try:
         with path.open("rb") as file:
-            found = file.read(LONGEST + 1)
+            found = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    if len(found) > LONGEST:
-        raise UsageError(f"{path} cannot be read: it has more than {LONGEST >> 20} MiB.")
+    if len(found) > MAX_BYTES:
+        raise UsageError(f"{path} cannot be read: it has more than {MAX_BYTES >> 20} MiB.")
     try:
         return found.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -48,17 +49,17 @@ def text(path: Path) -> str:
 
 
 def read(path: Path, kind: str, remedy: str) -> dict[str, Any]:
-    """The document in a file, of a kind that the schema knows, "report" for instance. Raises UsageError, which ends with the `remedy`."""
+    """The document in a file, of a kind that the schema knows, such as "report". Raises UsageError, ending with the `remedy`."""
     try:
         whole = text(path)
     except UsageError as error:
         raise UsageError(f"{error} {remedy}") from None
     try:
         found = json.loads(whole, object_pairs_hook=_once, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
-        if _depth(found) > DEEPEST:
+        if _depth(found) > MAX_DEPTH:
             raise RecursionError
     except RecursionError:
-        raise UsageError(f"{path} is nested deeper than {DEEPEST} levels. {remedy}") from None
+        raise UsageError(f"{path} is nested deeper than {MAX_DEPTH} levels. {remedy}") from None
     except json.JSONDecodeError as error:
         raise UsageError(f"{path} is not JSON: {error}. {remedy}") from None
     except ValueError as error:
@@ -68,11 +69,11 @@ def read(path: Path, kind: str, remedy: str) -> dict[str, Any]:
 
 
 def check(found: object, kind: str, source: str, remedy: str) -> None:
-    """Raises UsageError where plain data from a `source` is no document of the kind: where it is wrong, and the `remedy`."""
+    """Raises UsageError where plain data from `source` is not a document of this kind: says where it is wrong, and the `remedy`."""
     from jsonschema.exceptions import best_match
 
-    if (depth := _depth(found)) > DEEPEST:
-        raise UsageError(f"{source} is nested {depth} levels deep, where {DEEPEST} are allowed. {remedy}")
+    if (depth := _depth(found)) > MAX_DEPTH:
+        raise UsageError(f"{source} is nested {depth} levels deep, where {MAX_DEPTH} are allowed. {remedy}")
     try:
         fault = best_match(validator(kind).iter_errors(found))
     except (TypeError, ValueError, OverflowError) as error:  # keys that are no text, numbers of another kind
@@ -83,7 +84,7 @@ def check(found: object, kind: str, source: str, remedy: str) -> None:
 
 
 def _short(message: str) -> str:
-    """Messages show what was found, and begin with it."""
+    """Shortens a message of the validator, which begins with the value found."""
     return message if len(message) <= 300 else f"{message[:150]} … {message[-150:]}"
 
 
@@ -102,7 +103,7 @@ def validator(kind: str = "report") -> Draft202012Validator:
 
 
 def _is_float(data: object) -> bool:
-    """Whether it is a float in hexadecimal; what is no text is no concern of this."""
+    """Whether a string is a float in hexadecimal; True for anything that is not a string."""
     return not isinstance(data, str) or isfinite(float.fromhex(data))
 
 
@@ -117,9 +118,9 @@ def _is_array(data: object) -> bool:
 
 
 def _depth(found: object) -> int:
-    """How many lists and tables stand within each other; no further than is allowed and one more."""
+    """How deep lists and tables are nested; counts one level beyond the allowed depth at most."""
     depth, here = 0, [found]
-    while here and depth <= DEEPEST:
+    while here and depth <= MAX_DEPTH:
         below = [x for one in here if isinstance(one, (Mapping, list, tuple)) for x in _parts(one)]
         depth += any(isinstance(one, (Mapping, list, tuple)) for one in here)
         here = below
@@ -139,7 +140,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > len(str(LARGEST)) or not -LARGEST < int(digits) < LARGEST:
+    if len(digits) > len(str(WHOLE_BOUND)) or not -WHOLE_BOUND < int(digits) < WHOLE_BOUND:
         raise ValueError(f"a whole number of {len(digits.lstrip('-'))} digits is too large")
     return int(digits)
 

@@ -1,7 +1,7 @@
-"""The clock of time limits: the time that passed, less what a process waited for a processor that others held.
+"""The clock of time limits: elapsed time, less the time that a process waited for a processor held by others.
 
-A limit on passed time alone blames code for a busy machine; one on processor time alone never ends what sleeps. The clock is the
-system's monotonic one: the same in all processes, set by nobody, and on Linux it stands while the machine is suspended.
+A limit on elapsed time alone blames code for a busy machine; a limit on processor time alone never ends code that sleeps. The clock is the
+system's monotonic one: shared by all processes, never adjusted, and on Linux stopped while the machine is suspended.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ PROC = Path("/proc")
 NANO = 1e-9
 
 Threads = dict[str, tuple[int, int]]
-"""Of each thread: nanoseconds on a processor, and nanoseconds in which it could have run and had none."""
+"""By thread: nanoseconds on a processor, and nanoseconds in which it could have run but had none."""
 
 
 def now() -> float:
-    """Seconds of a clock that all processes share. Only differences mean something."""
+    """Seconds of a clock that all processes share. Only differences are meaningful."""
     return time.monotonic()
 
 
 @dataclass
 class Starved:
-    """Seconds since the first look in which a process, with all that it started in its group, was kept from work by others.
+    """Seconds since the first update in which others kept a process, and all that it started in its group, from running.
 
-    In each interval between two looks: how long the thread that waited most could not run, but no more than what the others took of
-    the machine, since threads of one process that wait for each other are its own affair. Zero where the system does not tell.
+    For each interval between two updates it adds the time that the longest-waiting thread could not run, but no more than other processes
+    used of the machine: threads of one process that wait for each other do not count. Zero where the system does not report it.
     """
 
     process: int
@@ -46,7 +46,7 @@ class Starved:
         self._threads = threads(self.process)
 
     def update(self) -> float:
-        """The seconds since the look before."""
+        """Measures again; returns the seconds since the last update."""
         at, seen = now(), threads(self.process)
         passed, before = at - self.updated, self._threads
         used, waits = 0.0, [0.0]
@@ -60,7 +60,7 @@ class Starved:
 
 
 def processor_limit() -> float:
-    """Seconds of a processor after which the system ends a process such as this one, as `ulimit -t` sets it; no end where it does not."""
+    """Seconds of processor time after which the system ends a process such as this one (`ulimit -t`); infinite without a limit."""
     if sys.platform == "win32":
         return math.inf
     soft, _ = resource.getrlimit(resource.RLIMIT_CPU)
@@ -68,14 +68,14 @@ def processor_limit() -> float:
 
 
 def processors(process: int) -> int:
-    """How many it may use."""
+    """The number of processors that a process may use."""
     with suppress(OSError, AttributeError):
         return len(os.sched_getaffinity(process))
     return os.cpu_count() or 1
 
 
 def threads(process: int) -> Threads:
-    """All threads of a process and of its group; none where the system does not tell."""
+    """All threads of a process and of its group; none where the system does not report them."""
     found = {}
     for member in _group(process):
         with suppress(OSError):
@@ -87,7 +87,7 @@ def threads(process: int) -> Threads:
 
 
 def _group(process: int) -> Iterator[str]:
-    """The process and the others of the group that it leads, if it leads one."""
+    """The process and the other members of the group that it leads, if it leads one."""
     yield str(process)
     if _leader(PROC / str(process)) not in (process, None):  # else a file of each process that there is would be read
         return
@@ -103,19 +103,19 @@ def _leader(member: Path) -> int | None:
     return None
 
 
-ENDED = ("Z", "X")
-"""What Linux calls a process that has ended."""
+ENDED_STATES = ("Z", "X")
+"""The states that Linux reports for a process that has ended."""
 
 
 def started(process: int) -> str:
-    """When a process began, as the system counts; empty where it is not there, or has ended and is still to be waited for. Numbers of
-    processes are given again.
+    """The time when a process began, in the system's units, to tell it from another with the same number, since numbers are reused; empty
+    where there is no such process, or where it has ended and awaits `wait`.
     """
     if sys.platform == "win32":
         return "there"  # nobody can ask without harm
     with suppress(OSError, IndexError):
         told = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return "" if told[0] in ENDED else told[19]
+        return "" if told[0] in ENDED_STATES else told[19]
     if (PROC / "self").exists():
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Errors on the user's side, as opposed to the candidate's or ours."""
+"""Errors in the use of the suite, as opposed to errors of a candidate or of the suite."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ class UsageError(Exception):
     """Wrong use or configuration: the message says what was given, what is allowed and what to do. Exit code 2."""
 
 
+class NoGPUError(UsageError):
+    """Code needs a GPU, and there is none here. What was found of it before stands; if that is no fault, nothing is said of it."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(f"{told}: it was skipped, and nothing is said of it. Judge it where there is one.")
+        self.told = told
+
+
 class SchedulerLostError(Exception):
-    """The cluster that judged answers no more: the message says which, and what to do. Exit code 2, with a report of what came before."""
+    """The cluster that judges stopped answering: the message names it and says what to do. Exit code 2, with a report of the outcomes so
+    far.
+    """
 
 
 class _Short(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
-        """Python writes out no number of thousands of digits."""
+        """A number of thousands of digits by its size: Python refuses to print it."""
         return super().repr_int(x, level) if x.bit_length() < MOST_BITS else f"a whole number of {x.bit_length()} bits"
 
 
@@ -29,7 +39,7 @@ _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
 
 def shown(given: object) -> str:
-    """The value given, as code, as far as a sentence can hold it, even where an object cannot say what it is.
+    """A value as source code, shortened to fit a sentence, even if its `repr` fails.
 
     >>> shown("float63"), len(shown("x" * 10**6))
     ("'float63'", 200)
@@ -40,7 +50,7 @@ def shown(given: object) -> str:
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist: it offers the nearest one that does."""
+    """The error for a name that does not exist; it suggests the nearest one that does."""
     names = sorted(known)
     near = get_close_matches(given[:100], names, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -48,37 +58,37 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
 
 
 def of_type(kind: str, given: object, types: tuple[type, ...], allowed: str) -> None:
-    """Raises UsageError where a value is of no allowed type; truth values are no numbers."""
+    """Raises UsageError where a value is of none of the allowed types; bool is not a number."""
     if isinstance(given, bool) or not isinstance(given, types):
         raise UsageError(f"{kind} is {shown(given)}; give {allowed}.")
 
 
-LARGEST = 2**63
-"""Whole numbers that documents hold are smaller."""
+WHOLE_BOUND = 2**63
+"""Bound of the whole numbers that documents hold."""
 
 
 def whole(kind: str, given: object) -> None:
-    """Raises UsageError for what is no whole number from 0 on, or a larger one than documents hold."""
+    """Raises UsageError unless the value is a whole number from 0 to the largest that documents hold."""
     of_type(kind, given, (int,), "a whole number from 0 on")
-    if not (isinstance(given, int) and 0 <= given < LARGEST):
+    if not (isinstance(given, int) and 0 <= given < WHOLE_BOUND):
         raise UsageError(f"{kind} is {shown(given)}; give a whole number from 0 to 2**63 − 1.")
 
 
-LONGEST = 1e9
-"""Seconds: thirty years."""
+MAX_SECONDS = 1e9
+"""Longest time limit in seconds: thirty years."""
 
 
 def seconds(kind: str, given: object) -> None:
-    """Raises UsageError where a time limit is no finite number above 0. None is no limit of one's own."""
+    """Raises UsageError unless a time limit is a finite number above 0, or None for the default."""
     if given is None:
         return
     of_type(kind, given, (int, float), "a number of seconds greater than 0")
-    if not (isinstance(given, (int, float)) and 0 < given <= LONGEST):
-        raise UsageError(f"{kind} is {shown(given)}; give a number of seconds greater than 0, and at most {LONGEST:g}.")
+    if not (isinstance(given, (int, float)) and 0 < given <= MAX_SECONDS):
+        raise UsageError(f"{kind} is {shown(given)}; give a number of seconds greater than 0, and at most {MAX_SECONDS:g}.")
 
 
 def several(kind: str, given: object, such_as: str) -> tuple[Any, ...]:
-    """The items of a list or a tuple. Raises UsageError for what is none; a text is none, either."""
+    """The items of a list or tuple. Raises UsageError for anything else, also for a string."""
     try:
         if isinstance(given, (str, bytes, Mapping)):
             raise TypeError
@@ -88,13 +98,13 @@ def several(kind: str, given: object, such_as: str) -> tuple[Any, ...]:
 
 
 def truth(kind: str, given: object) -> None:
-    """Raises UsageError for what is neither True nor False."""
+    """Raises UsageError for a value other than True and False."""
     if type(given).__name__ not in ("bool", "bool_"):  # numpy's too
         raise UsageError(f"{kind} is {shown(given)}; give True or False.")
 
 
 def names(kind: str, given: object) -> tuple[str, ...] | None:
-    """Names, or one alone. Raises UsageError where they are none. None is none at all."""
+    """One name or several, as a tuple; None stays None. Raises UsageError for anything else."""
     if given is None:
         return None
     found = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, (tuple, list)) else ()

@@ -29,12 +29,11 @@ LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
 class Evidence:
     """One comparison: `measured ≤ allowed` is what the law demands.
 
-    Where the truth is an interval, `measured` is the distance from it and `width` half its length. `magnitude` is the
-    size of the quantity that was judged (same unit as `measured`); `(allowed + width) / magnitude` is then the smallest
-    relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
-    of the candidate's dtype. `where` holds what a reader needs to find the place again:
-    `entry`, step `h`, and the values `measured` and `expected`, which the sentence of a finding compares. `answer` is which
-    of the candidate's was compared, LOSS say, where not all that the law compares is the same.
+    Where the truth is an interval, `measured` is the distance from it and `width` half its length. `magnitude` is the size of the quantity
+    that was judged (same unit as `measured`); `(allowed + width) / magnitude` is then the smallest relative error that this comparison
+    would have seen. `ulps` is `measured` in units of the last place of the candidate's dtype. `where` holds what a reader needs to find the
+    place again: `entry`, step `h`, and the values `measured` and `expected`, which the sentence of a finding compares. `answer` names which
+    of the candidate's results was compared (such as LOSS), where the law compares several.
     """
 
     measured: float
@@ -47,7 +46,7 @@ class Evidence:
 
     @property
     def strain(self) -> float:
-        """Measured / allowed, dimensionless. NaN and infinity count as infinitely broken; 0/0 and what decides nothing as no strain."""
+        """The ratio measured / allowed. NaN and infinity count as infinitely broken; 0/0 and a comparison that decides nothing as 0."""
         if not self.decides:
             return 0.0
         if isnan(self.measured) or self.measured == inf:
@@ -58,7 +57,7 @@ class Evidence:
 
     @property
     def decides(self) -> bool:
-        """True if the allowance is finite: one that is not decides nothing."""
+        """Whether the allowance is finite; otherwise the comparison decides nothing."""
         return isfinite(self.allowed)
 
     @property
@@ -68,7 +67,7 @@ class Evidence:
 
     @property
     def sees(self) -> bool:
-        """True if a quantity that is wrong altogether would be noticed: the allowance does not swamp it."""
+        """Whether a completely wrong quantity would be noticed: the allowance does not swamp it."""
         return self.resolution < 1
 
 
@@ -92,10 +91,10 @@ NOT_FINITE = "allowance not finite: smaller numbers would decide it"
 class Measurement:
     """All that one law found on one case.
 
-    `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be
-    counted. Evidence counts against a candidate in either case; only decided cases count in its favour. `limitations` are
-    things that a right candidate need not do and that its users want to know: they count neither way.
-    Evidence whose allowance is not finite is none: it is left out, and where all of it is, the question is undecided.
+    `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be counted. Evidence counts
+    against a candidate in either case; only decided cases count in its favour. `limitations` are things that a right candidate need not do
+    but that its users want to know about; they do not affect the verdict. Evidence with an infinite allowance is left out; if all evidence
+    is, the question is undecided.
     """
 
     evidence: tuple[Evidence, ...] = ()

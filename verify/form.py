@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Values = Mapping[str, Any]
 Some = Sequence[int] | NDArray[np.intp] | slice
-"""Of the examples, or of the classes."""
+"""Indices of examples or of classes."""
 
 
 class Form(ABC):
-    """`names` are those of the values: that of the point first, which a gradient is for. `rows` is the array that has a row for each
+    """`names` are the names of the values; the first is the point, which the gradient is for. `rows` names the array with a row for each
     example, as y has an entry; the classes lie along the `axis` of the point.
     """
 
@@ -26,7 +26,7 @@ class Form(ABC):
 
     @property
     def point(self) -> str:
-        """The name of what is differentiated."""
+        """The name of the differentiated array."""
         return self.names[0]
 
     @property
@@ -36,24 +36,24 @@ class Form(ABC):
 
     @property
     def is_apart(self) -> bool:
-        """Whether the gradient has a row for each example, in which no other has a part."""
+        """Whether each row of the gradient depends on one example only."""
         return self.rows == self.point
 
     @property
     def is_penalised(self) -> bool:
-        """Whether a penalty is added, times λ = reg."""
+        """Whether a penalty, times λ = reg, is added."""
         return "reg" in self.names
 
     def bare(self, values: Values) -> dict[str, Any]:
-        """Without the penalty."""
+        """The values without the penalty."""
         return {**values, "reg": 0.0} if self.is_penalised else {**values}
 
     def classes(self, values: Values) -> int:
-        """C."""
+        """The number of classes, C."""
         return int(values[self.point].shape[self.axis])
 
     def dimensions(self, values: Values) -> dict[str, int]:
-        """N, C, and what else may be smaller, by their names."""
+        """N, C, and further dimensions that may be made smaller, by name."""
         return {"N": len(values["y"]), "C": self.classes(values)}
 
     def double(self, values: Values) -> dict[str, Any]:
@@ -61,48 +61,48 @@ class Form(ABC):
         return {**values, **{name: values[name].astype(np.float64) for name in self.real}}
 
     def sizes(self, values: Values) -> dict[str, Any]:
-        """The same of their absolute values."""
+        """The absolute values of the arrays of real numbers, in double precision."""
         return {**values, **{name: np.abs(values[name]).astype(np.float64) for name in self.real}}
 
     def of_examples(self, values: Values, examples: Some) -> dict[str, Any]:
-        """These examples, in this order, as often as they are named."""
+        """The values of these examples, in this order, repeated as often as they are named."""
         return {**values, **{name: np.ascontiguousarray(values[name][examples]) for name in (self.rows, "y")}}
 
     def of_classes(self, values: Values, classes: Some) -> dict[str, Any]:
-        """The point for these classes, in this order; the labels stay."""
+        """The values with the point restricted to these classes, in this order; the labels stay."""
         return {**values, self.point: np.ascontiguousarray(np.take(values[self.point], np.asarray(classes), axis=self.axis))}
 
     @abstractmethod
     def of_linear(self, values: Values) -> dict[str, Any]:
-        """The values that have the scores of linear ones, as these come out in the dtype."""
+        """The values of this form with the same scores as these linear ones, as computed in their dtype."""
 
     @abstractmethod
     def zeros(self, values: Values, dimensions: Mapping[str, int]) -> dict[str, Any]:
-        """A point of 0 and labels of 0 in these dimensions, without a penalty; data are ones."""
+        """Values in these dimensions with a point of zeros, labels of 0 and data of ones, without a penalty."""
 
     @abstractmethod
     def scores(self, values: Values) -> Floats:
-        """(N, C), in the dtype of the values; (B, N, C) of arrays with an axis of B in front."""
+        """The scores (N, C), in the dtype of the values; (B, N, C) for arrays with a leading axis of length B."""
 
     @abstractmethod
     def gradient(self, values: Values, slopes: Floats) -> Floats:
-        """What the slopes (…, N, C) of the examples make of the gradient of their sum; with sizes for values, of sizes of slopes."""
+        """The gradient of the sum over the examples, from the slopes (…, N, C) of each; absolute values give a bound of the terms."""
 
     @abstractmethod
     def lifted(self, values: Values, classes: Any, by: float) -> dict[str, Any]:
-        """With `by` added to the scores of these classes, of every example."""
+        """The values with `by` added to the scores of these classes, for every example."""
 
     @abstractmethod
     def first_alike(self, values: Values) -> list[int]:
-        """For each example the first one that adds the same to all of f and its gradient, itself where there is none."""
+        """For each example, the first one with the same terms in f and its gradient: itself if there is no earlier one."""
 
     @abstractmethod
     def back(self, values: Values, gradient: Floats, examples: Some) -> Floats:
-        """What a gradient at some of the examples adds to that at all of them."""
+        """The contribution of a gradient at some of the examples to the gradient at all of them."""
 
     @abstractmethod
     def by_class(self, gradient: Floats) -> Floats:
-        """With a row for each class."""
+        """The gradient with a row for each class."""
 
 
 class _Linear(Form):
@@ -123,14 +123,14 @@ class _Linear(Form):
         return {**values}
 
     def scores(self, values: Values) -> Floats:
-        with np.errstate(invalid="ignore"):  # BLAS also computes with what lies beside small arrays, and throws that away
+        with np.errstate(invalid="ignore"):  # BLAS also computes with memory beside small arrays, and discards the results
             return np.asarray(np.swapaxes(values["W"] @ np.swapaxes(values["X"], -1, -2), -1, -2))
 
     def gradient(self, values: Values, slopes: Floats) -> Floats:
         return np.asarray(np.swapaxes(slopes, -1, -2) @ values["X"])
 
     def lifted(self, values: Values, classes: Any, by: float) -> dict[str, Any]:
-        """By the biases."""
+        """See `Form.lifted`: changes the biases."""
         W = values["W"].copy()
         W[classes, -1] += W.dtype.type(by)
         return {**values, "W": W}
@@ -170,7 +170,7 @@ class _Scores(Form):
         return {**values, "scores": scores}
 
     def first_alike(self, values: Values) -> list[int]:
-        """Each has its own entries in the gradient."""
+        """See `Form.first_alike`: each example has its own entries in the gradient."""
         return [*range(len(values["scores"]))]
 
     def back(self, values: Values, gradient: Floats, examples: Some) -> Floats:
@@ -190,7 +190,7 @@ FORMS = (LINEAR, SCORES)
 
 
 def form_of(values: Values) -> Form:
-    """The form whose values are among these. Raises ValueError where they are those of none."""
+    """The form whose names are among these values. Raises ValueError if there is none."""
     for form in FORMS:
         if values.keys() >= set(form.names):
             return form

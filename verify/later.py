@@ -1,4 +1,4 @@
-"""Lazy imports: sympy, which takes half a second, and packages of ours are loaded when one of their names is first used."""
+"""Lazy imports: sympy, which takes half a second, and packages of the suite are imported when one of their names is first used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 
 def found_in(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose names are found in the modules that are their `homes`, when they are first used."""
+    """The `__getattr__` of a package whose names are imported on first use from the modules that `homes` gives."""
 
     def getattr_(name: str) -> Any:
         if name in homes:
@@ -19,13 +19,13 @@ def found_in(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 class _Later:
-    """A module that is imported when it is first asked for a name. Each name is looked up once."""
+    """A module that is imported when one of its names is first used. Each name is looked up once."""
 
     def __init__(self, module: str) -> None:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # whoever looks at what a name stands for uses nothing of it
+        if name.startswith("__"):  # inspecting a name does not use it
             raise AttributeError(name)
         found = getattr(import_module(self._module), name)
         setattr(self, name, found)

@@ -1,7 +1,7 @@
-"""Errors of libraries that only their text tells apart: the one place where a text is read.
+"""Errors of libraries that only their text identifies: the one place where the text of an error is read.
 
-`tests/test_library_errors.py` provokes each in the real library. Where a library words one otherwise one day, the user gets its own error
-in place of our sentence.
+`tests/test_library_errors.py` provokes each in the real library. If a library words one differently one day, the user gets the library's
+error in place of the suite's sentence.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LibraryError:
-    """An error of a type whose text has a pattern in it."""
+    """An exception type and a pattern that its text must match."""
 
     kind: type[Exception]
     pattern: str
 
     def is_told_by(self, error: BaseException) -> bool:
-        """Whether it is this one; not where its text cannot be read, as an exception of the author's may have it."""
+        """Whether `error` is this library error; False if its text cannot be read, as may happen with an exception of the candidate's."""
         try:
             return isinstance(error, self.kind) and re.search(self.pattern, str(error), re.IGNORECASE) is not None
         except Exception:
@@ -30,18 +30,18 @@ NO_GPU = LibraryError(
     "not compiled with CUDA|found no NVIDIA driver|no CUDA GPUs|no CUDA-capable device"
     "|0 active drivers|instances of gpu are present|only interpret mode is supported on CPU|CUDA driver library cannot be found",
 )
-"""Of torch, triton, jax and numba, where code asks for a GPU and there is none."""
+"""Raised by torch, triton, jax and numba where code needs a GPU and there is none."""
 TORCH_NO_DERIVATIVE = LibraryError(RuntimeError, "is not differentiable with respect to argument")
-"""Of an input that must not ask for a gradient, such as the target of some losses."""
+"""Raised for an input that must not require a gradient, such as the target of some losses."""
 TORCH_ONLY_BACKWARD = LibraryError(RuntimeError, r"incompatible with \.grad\(\)")
-"""Of a checkpoint that can be differentiated by all leaves only."""
+"""Raised by a checkpoint that can only be differentiated for all leaves at once."""
 TORCH_OTHER_DTYPE = LibraryError(RuntimeError, r"dtype|scalar type|\b(double|float|half|long)\b")
-"""Of arrays whose dtype is not that of the others."""
+"""Raised where the dtypes of arrays differ."""
 SYMPY_NO_TRUTH_VALUE = LibraryError(TypeError, "truth value")
-"""Of a comparison of symbols that code asks for true or false."""
+"""Raised where code uses a comparison of symbols as a condition."""
 BOOLEAN_AS_NUMBER = LibraryError(TypeError, "'bool'")
-"""Of Python, where a truth value is added to an expression."""
+"""Raised by Python where a truth value is added to an expression."""
 NUMPY_NO_METHOD = LibraryError(TypeError, "no callable")
-"""Of numpy's functions, on an array of objects without a method of that name."""
+"""Raised by functions of numpy for an array of objects without a method of that name."""
 PYTHON_NO_THREAD = LibraryError(RuntimeError, "can't start new thread")
-"""Where the system gives no more threads, or no memory for one."""
+"""Raised where the system gives no more threads, or no memory for one."""

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def hexadecimal(data: Any) -> Any:
-    """The same with floats as text.
+    """Nested lists with floats as hexadecimal text.
 
     >>> hexadecimal([[1.5], [2]])
     [['0x1.8000000000000p+0'], [2]]
@@ -17,7 +17,7 @@ def hexadecimal(data: Any) -> Any:
 
 
 def decimal(data: Any) -> Any:
-    """The same with numbers in place of text.
+    """Nested lists with hexadecimal text as floats: the inverse of `hexadecimal`.
 
     >>> decimal([["0x1.8p+0"], [2]])
     [[1.5], [2]]
@@ -26,12 +26,12 @@ def decimal(data: Any) -> Any:
 
 
 def leaves(data: Any) -> list[Any]:
-    """All numbers in a row."""
+    """All numbers of nested lists, in one row."""
     return [x for row in data for x in leaves(row)] if isinstance(data, list) else [data]
 
 
 def sizes(data: Any) -> tuple[int, ...]:
-    """The shape, () of a number.
+    """The shape of nested lists; () for a number.
 
     >>> sizes([["0x0.0p+0", "0x1.0p+0"]])
     (1, 2)
@@ -40,7 +40,7 @@ def sizes(data: Any) -> tuple[int, ...]:
 
 
 def nested(row: Sequence[Any], shape: Sequence[int]) -> Any:
-    """Numbers in a row as an array of this shape. Raises ValueError where it has another number of them.
+    """The numbers of a row as nested lists of this shape. Raises ValueError where their number does not fit.
 
     >>> nested([1, 2, 3, 4], [2, 2]), nested([1], [])
     ([[1, 2], [3, 4]], 1)

@@ -1,4 +1,4 @@
-"""Profiles: the number of cases that a law is judged on, the same for a user's own Hypothesis tests; and the dtypes."""
+"""Profiles (the number of cases that a law is judged on), also as Hypothesis profiles for the user's own tests; and the dtypes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
 result says how many.
 """
 DTYPES = ("float64", "float32")
-"""In which candidates are judged."""
+"""The dtypes in which candidates are judged."""
 
 
 def register() -> None:
-    """Registers the Hypothesis profiles verify-quick, verify-ci and verify-deep, and loads none. Hypothesis calls this when it is
-    imported, and nothing before: so `--hypothesis-profile verify-deep` finds them. No deadline: a first call may compile.
+    """Registers the Hypothesis profiles verify-quick, verify-ci and verify-deep, and loads none. Hypothesis calls this when it is imported,
+    so `--hypothesis-profile verify-deep` finds them. No deadline: a first call may compile.
     """
     from hypothesis import settings
 

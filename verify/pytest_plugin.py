@@ -1,5 +1,5 @@
-"""The pytest plugin: each law on each candidate at each dtype is a test. A thin shell, loaded with every pytest: all that is heavy
-waits until there is something to judge.
+"""The pytest plugin: each law on each candidate at each dtype is a test. A thin shell, loaded with every pytest: heavy imports wait until
+there is something to judge.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ POLICIES = pytest.StashKey[dict[Path, "Policy"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How thorough."""
+    """Adds the option that sets the profile."""
     group = parser.getgroup("verify", "verified losses and gradients")
     group.addoption("--verify-profile", choices=list(PROFILES), help="Judge by this profile, whatever the tests and [tool.verify] say.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker of all our tests."""
+    """Registers the marker of the suite's tests."""
     config.addinivalue_line("markers", "verify(candidate, loss, dtype, law): one law of verify on one candidate at one dtype.")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The candidates of [tool.verify], where pytest comes upon a pyproject.toml: in the root folder, or as an argument."""
+    """Collects the candidates of [tool.verify] where pytest meets a pyproject.toml: in the root folder, or as an argument."""
     if file_path.name != "pyproject.toml" or b"tool.verify" not in file_path.read_bytes():
         return None
     return Project.from_parent(parent, path=file_path)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> list[LawItem] | None:
-    """The laws of a function that `verify.as_test` made."""
+    """Collects the laws of a function that `verify.as_test` made."""
     request = vars(obj).get("verify_request") if isinstance(obj, FunctionType) else None
     if request is None or not collector.funcnamefilter(name):
         return None
@@ -52,7 +52,7 @@ class Project(pytest.File):
     """A pyproject.toml with candidates."""
 
     def collect(self) -> Iterable[LawItem]:
-        """One item for each candidate, dtype and law. The built-in core, which `verify run` judges by default, is not the user's."""
+        """One item for each candidate, dtype and law, without the built-in core, which `verify run` judges by default."""
         from verify.errors import UsageError
         from verify.settings import tool
 
@@ -78,7 +78,7 @@ def _items(
     for task in in_profile(request, parent.config.getoption("--verify-profile")).tasks():
         item = LawItem.from_parent(parent, name=visible(f"{name}[{prefix}{task.dtype}-{task.law}]"), task=task, folder=folder)
         item.add_marker(pytest.mark.verify(candidate=request.name, loss=request.loss, dtype=task.dtype, law=task.law))
-        item.own_markers.extend(marks)  # the user's, which pytest has seen and checked already
+        item.own_markers.extend(marks)  # the user's arguments, which pytest has checked already
         item.keywords.update((mark.name, mark) for mark in marks)
         yield item
 
@@ -91,7 +91,7 @@ class LawItem(pytest.Item):
         self.task, self.folder = task, folder
 
     def runtest(self) -> None:
-        """Silence is no success: it fails like what is broken, unless [tool.verify.gate] says silent = "warn"."""
+        """Judges the law. A silent law fails like a broken one, unless [tool.verify.gate] says silent = "warn"."""
         from verify.testing import outcome_of
 
         with chdir(self.folder):
@@ -113,7 +113,7 @@ class LawItem(pytest.Item):
         return policies[self.folder]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Wrong use is a sentence, not a traceback."""
+        """The failure as text: wrong use is a sentence, not a traceback."""
         from verify.errors import UsageError
 
         return str(excinfo.value) if isinstance(excinfo.value, UsageError) else super().repr_failure(excinfo, style)
@@ -124,8 +124,8 @@ class LawItem(pytest.Item):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each candidate and dtype, and the profile, with its test where another candidate is called the same; from the properties
-    alone, which come from other processes too.
+    """One line for each candidate and dtype with the profile, and with the test where two candidates have one name. It uses only the
+    properties of the tests, which arrive from other processes, too.
     """
     reports = [r for found in terminalreporter.stats.values() for r in found if isinstance(r, pytest.TestReport) and r.when == "call"]
     told = [

@@ -1,9 +1,9 @@
-"""The slope of a black box along a line, with an estimate of its error: what stands for the truth where there is no spec.
+"""The slope of a black box along a line, with an estimate of its error: the substitute for the truth where there is no spec.
 
-D⁺(h) and D⁻(h) have an expansion in h, their mean one in h² where f is smooth. Each is extrapolated to h = 0 (Richardson). An entry of
-the tableau is believed as far as two step sizes and two orders agree with it, and only if shorter steps come ever closer to it: so
-neither a kink within the longest steps nor a period that they share goes unseen. How far down a ladder of halved steps values are asked
-for, and what rounding may add to one, whoever asks says.
+D⁺(h) and D⁻(h) have an expansion in h, their mean one in h² where f is smooth. Each is extrapolated to h = 0 (Richardson). An entry of the
+tableau is trusted as far as two step sizes and two orders agree with it, and only if shorter steps come closer to it: so neither a kink
+within the longest steps nor a period that they share goes unnoticed. The caller says how often the step is halved, and how much rounding
+may add to a value.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-SETTLED = 2.0**-6
-"""Part of the slopes that the error of their limit may be. A limit that is not there (log h, √h, 1/h) has errors of a third and more of the
-slopes at the steps it is made from, or of 1/log(1/h), a thirtieth at the shortest."""
-SWAMPED = 8.0
-"""Roundings that are no sign of a limit that is not there: two estimates, each off by its own and TWICE that of the other."""
-CUSP = 8
-"""Quotients that hardly grow in step by chance."""
+MAX_LIMIT_ERROR = 2.0**-6
+"""Largest error of a limit, relative to the slopes. A limit that does not exist (log h, √h, 1/h) has errors of a third of the slopes or
+more at the steps used, or of 1/log(1/h), a thirtieth at the shortest.
+"""
+MAX_ROUNDINGS = 8.0
+"""Roundings that may separate two estimates of one limit: each is off by its own and UNDERSTATED times that of the other."""
+CUSP_QUOTIENTS = 8
+"""Number of quotients that hardly keep growing by chance."""
 ORDERS = 5
-"""Columns of a tableau: more only amplify rounding."""
-TWICE = 2.0
-"""Times that the difference of two estimates may understate the error of the better one."""
+"""Columns of a tableau; more only amplify rounding."""
+UNDERSTATED = 2.0
+"""Factor by which the difference of two estimates may understate the error of the better one."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, how far the truth may be from it, how much of that is rounding, and the place of the longest step that it was made from."""
+    """An estimate, a bound of its error, the part of that due to rounding, and the index of the longest step that it uses."""
 
     value: float
     error: float
@@ -43,8 +44,8 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """F along `d` through `x`: at h = 2^-(longest + k), `ahead[k]` is f(x + hd), `behind[k]` is f(x − hd). `noise` is the rounding of one
-    value; `u` the unit roundoff, which it grows by where values are greater than here.
+    """The values of f along `d` through `x`: at h = 2^-(longest + k), `ahead[k]` is f(x + hd), `behind[k]` is f(x − hd). `noise` is the
+    rounding error of one value; where values are larger than at x it grows with the unit roundoff `u`.
     """
 
     here: float
@@ -61,7 +62,7 @@ class Slope:
 
     @cached_property
     def rounding(self) -> Floats:
-        """ε/h of each step."""
+        """The rounding error ε/h of the quotients at each step."""
         far = np.maximum(np.abs(self.ahead), np.abs(self.behind))
         return np.asarray((self.noise + 8 * self.u * far) / self.h)
 
@@ -87,13 +88,13 @@ class Slope:
 
     @cached_property
     def sides(self) -> tuple[Estimate, Estimate]:
-        """−f'(x; −d) and f'(x; d)."""
+        """The one-sided slopes −f'(x; −d) and f'(x; d)."""
         powers = range(1, ORDERS + 1)
         return extrapolated(self.backward, 2 * self.rounding, powers), extrapolated(self.forward, 2 * self.rounding, powers)
 
     @cached_property
     def jump(self) -> Estimate:
-        """D⁺ − D⁻ for h → 0 where both sides have the same derivatives but the first: odd powers of h only."""
+        """The limit of D⁺ − D⁻ for h → 0, where both sides differ only in their first derivative: odd powers of h only."""
         return extrapolated(self.width, 4 * self.rounding, range(1, 2 * ORDERS, 2))
 
     @cached_property
@@ -109,25 +110,25 @@ class Slope:
 
     @cached_property
     def settled(self) -> bool:
-        """Whether the error is small beside the slopes that it belongs to, or but rounding."""
+        """Whether the error is small beside the slopes, or mere rounding."""
         left, right = self.sides
         _, _, error = self.estimated
         size = np.max(np.abs([self.here, *self.ahead, *self.behind]))
-        if not np.isfinite(error) or self.noise > SETTLED * np.nan_to_num(size, nan=inf) or self._cusped:
+        if not np.isfinite(error) or self.noise > MAX_LIMIT_ERROR * np.nan_to_num(size, nan=inf) or self._cusped:
             return False
         slopes = np.abs(np.concatenate([self.backward[left.first :], self.forward[right.first :]]))
-        return bool(error <= SETTLED * np.max(slopes) or error <= SWAMPED * (left.rounding + right.rounding))
+        return bool(error <= MAX_LIMIT_ERROR * np.max(slopes) or error <= MAX_ROUNDINGS * (left.rounding + right.rounding))
 
     @property
     def _cusped(self) -> bool:
-        """Whether quotients of one sign grow to the last, as on √|x|. They may double if no rounding is so great, which does so too: what
-        looks like a jump is one, or finer than the last step.
+        """Whether quotients of one sign keep growing up to the last step, as on √|x|. Doubling counts only where rounding is too small to
+        cause it: what looks like a jump then is one, or is finer than the last step.
         """
         for quotients in (self.forward, self.backward):
-            last = quotients[-CUSP:]
-            if len(last) < CUSP:
+            last = quotients[-CUSP_QUOTIENTS:]
+            if len(last) < CUSP_QUOTIENTS:
                 return False
-            fastest = 2.1 if np.all(np.abs(last) > SWAMPED * self.rounding[-CUSP:]) else 1.9
+            fastest = 2.1 if np.all(np.abs(last) > MAX_ROUNDINGS * self.rounding[-CUSP_QUOTIENTS:]) else 1.9
             with np.errstate(all="ignore"):
                 ratios = last[1:] / last[:-1]
             if np.all((ratios > 1.05) & (ratios < fastest)):
@@ -136,7 +137,7 @@ class Slope:
 
     @property
     def swamped(self) -> bool:
-        """Whether steps that are shorter still would show nothing but rounding."""
+        """Whether still shorter steps would show only rounding."""
         slopes = [abs(s) for s in (self.forward[-1], self.backward[-1]) if np.isfinite(s)]
         return bool(not np.isfinite(self.noise) or (slopes and self.rounding[-1] >= max(slopes)))
 
@@ -163,8 +164,8 @@ class Slope:
 
 
 def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:
-    """Values at h = 2^-k extrapolated to h = 0: their error has an expansion in these powers of h. It is the entry of the tableau with the
-    least error that no shorter step contradicts.
+    """Values at h = 2^-k extrapolated to h = 0, with an error that expands in these powers of h: the entry of the tableau with the least
+    error that no shorter step contradicts.
     """
     usable = np.isfinite(values) & np.isfinite(rounding)
     start = int(np.max(np.flatnonzero(~usable), initial=-1)) + 1
@@ -175,7 +176,7 @@ def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:
         before, T = T, [t + a * (t - longer) for longer, t in pairwise(T)]
         N = [n * (1 + a) + longer * a for longer, n in pairwise(N)]
         for i in range(1, len(T)):
-            error = TWICE * max(abs(T[i] - before[i + 1]), abs(T[i] - before[i]), abs(T[i] - T[i - 1])) + N[i]
+            error = UNDERSTATED * max(abs(T[i] - before[i + 1]), abs(T[i] - before[i]), abs(T[i] - T[i - 1])) + N[i]
             if error < inf:
                 entries.append((error, j, i, T[i], N[i]))
     for error, j, i, value, own in sorted(entries):

@@ -1,4 +1,4 @@
-"""Loading a Python file or module that the user named. Its own errors stay its own."""
+"""Loading a Python file or module that the user named. Errors of the user's code stay errors of that code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from types import CodeType, ModuleType, TracebackType
 from verify.errors import UsageError
 
 
-def load_file(path: Path) -> ModuleType:
-    """The module in a file, run once a process. Its folder comes first on `sys.path`, as for a script; a file that imports its
-    neighbours relatively is imported as what it is, a module of their package.
-    """
+def existing(path: Path) -> Path:
+    """The absolute path of a file. Raises UsageError where there is none."""
     file = path.expanduser().resolve()
     if not file.is_file():
         raise UsageError(f"there is no file {path}. Give the path of an existing Python file.")
+    return file
+
+
+def load_file(path: Path) -> ModuleType:
+    """The module of a file, executed once per process. Its folder comes first on `sys.path`, as for a script; a file with relative imports
+    is imported as a module of its package.
+    """
+    file = existing(path)
     called = os.fsencode(file.stem).decode("utf-8", "replace")  # names of files need not be UTF-8
     name = f"_verify_{called}_{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}"
     if name in sys.modules:
@@ -42,7 +48,7 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError) and _imports_relatively(file):
             return _of_package(path, file)
-        if isinstance(error, UsageError):  # what the file states is no spec: a sentence already
+        if isinstance(error, UsageError):  # an invalid spec in the file: already a sentence
             raise UsageError(f"{path}: {error}") from None
         raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
     return module
@@ -53,7 +59,7 @@ def _imports_relatively(file: Path) -> bool:
 
 
 def _of_package(path: Path, file: Path) -> ModuleType:
-    """The same of a file that is part of a package: all folders above it that have an `__init__.py`."""
+    """The module of a file that is part of a package: of all folders above it that have an `__init__.py`."""
     root = file.parent
     while (root / "__init__.py").is_file():
         root = root.parent
@@ -69,18 +75,18 @@ def _of_package(path: Path, file: Path) -> ModuleType:
 
 
 class _FromSource(SourceFileLoader):
-    """Compiles the file as it stands: compiled code beside it is keyed by a time in whole seconds and a size, and a file that was
-    just mended may have both in common with the one before.
+    """Compiles the current source: cached bytecode is keyed by a time in whole seconds and a size, and a file edited a moment ago may have
+    kept both.
     """
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
-        """The code of the source."""
+        """Compiles the source."""
         code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
         return code
 
 
 def load_module(name: str) -> ModuleType:
-    """An importable module; the current folder is searched too, as by `python -m`."""
+    """An importable module; the current folder is searched too, as with `python -m`."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -94,7 +100,7 @@ def load_module(name: str) -> ModuleType:
 
 
 def _own_traceback(error: BaseException) -> str:
-    """The traceback from the user's first frame on: none of the import machinery's, none of ours."""
+    """The traceback from the user's first frame on, without frames of the import machinery and of the suite."""
     frame: TracebackType | None = error.__traceback__
     while frame and frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "importlib"):
         frame = frame.tb_next

@@ -1,4 +1,4 @@
-"""Files that are written at once or not at all, the error where they cannot be, and the folder that all of it is relative to."""
+"""Files that are replaced atomically, the errors where they cannot be written, and the current folder, which paths are relative to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,9 @@ from verify.errors import UsageError
 
 
 def writable(folder: Path, refused: str = "nothing can be written") -> None:
-    """Makes the folder now, so that a long run does not end without a place for what it found.
+    """Creates the folder now, so that a long run cannot end without a place for its results.
 
-    Raises UsageError, which begins with `refused`, where that cannot be.
+    Raises UsageError, beginning with `refused`, where that fails.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,37 +30,37 @@ def writable(folder: Path, refused: str = "nothing can be written") -> None:
 
 
 class Spare:
-    """Files that are open for nothing until `close`: then so many can be opened again, whatever has been taken meanwhile."""
+    """Open files held in reserve until `close`, so that this many can be opened then, however many have been opened meanwhile."""
 
     def __init__(self, most: int) -> None:
-        """Raises OSError where the system does not give them."""
+        """Opens the files. Raises OSError where the system refuses."""
         self._files = [os.open(os.devnull, os.O_RDONLY) for _ in range(most)]
 
     def close(self) -> None:
-        """Gives them back, and those that frames of errors hold still."""
+        """Releases the files, and those that frames of exceptions still hold."""
         while self._files:
             os.close(self._files.pop())
         gc.collect()
 
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
-"""What the system says where a disk, or a user's share of it, is full."""
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+"""Error codes for a disk, or a user's share of it, that is full."""
 
-FEWEST = 1 << 14
-"""Bytes of a disk that are worth holding: a short report."""
+MIN_RESERVED = 1 << 14
+"""Fewest bytes of a disk worth reserving: a short report."""
 
 
 class Room:
-    """So many bytes of a folder's disk that nobody else fills until `close`, or half of them, and so on, where there are no more. They are
-    in a file without a name, which is gone however this process ends.
+    """Disk space reserved until `close`: this many bytes in the folder, or half of them, and so on, if there are no more. They belong to a
+    file without a name, which disappears however the process ends.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
-        """Holds nothing where the system cannot."""
+        """Reserves the space; nothing where the system cannot."""
         self._file = None
         with suppress(OSError, AttributeError):  # the disk has no file to give, or there is no such call
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-            while most >= FEWEST:
+            while most >= MIN_RESERVED:
                 with suppress(OSError):
                     os.posix_fallocate(self._file.fileno(), 0, most)
                     return
@@ -67,13 +68,13 @@ class Room:
                 most //= 2
 
     def close(self) -> None:
-        """Gives them back."""
+        """Releases the space."""
         if self._file is not None:
             self._file.close()
 
 
 def save(path: Path, whole: str | bytes) -> Path:
-    """Replaces the file at once, so that a reader never sees half of it; returns the path. Raises UsageError where that cannot be."""
+    """Replaces a file atomically, so that a reader never sees half of it; returns its path. Raises UsageError where that fails."""
     try:
         replace(path, whole)
     except OSError as error:
@@ -82,15 +83,18 @@ def save(path: Path, whole: str | bytes) -> Path:
 
 
 def replace(path: Path, whole: str | bytes) -> None:
-    """The same; raises OSError where that cannot be, and leaves nothing half-done.
+    """Replaces a file atomically. Raises OSError where that fails, and leaves nothing half-written.
 
-    The new file is written beside it under a name that nobody else has. A link in its place is replaced, not followed.
+    The new file is written beside the old one under a unique name. A link is replaced, not followed, and so is a pipe that nobody reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = whole.encode("utf-8", "backslashreplace") if isinstance(whole, str) else whole  # a file may have a name that is no text
-    if path.exists() and not path.is_file():  # a pipe or a device, as /dev/stdout is, which nobody wants replaced; not a folder, either
-        path.write_bytes(data)
-        return
+    if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout, must not be replaced; nor a folder
+        number = _opened(path)
+        if number is not None:
+            with os.fdopen(number, "wb") as file:
+                file.write(data)
+            return
     number, partial = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
@@ -103,27 +107,49 @@ def replace(path: Path, whole: str | bytes) -> None:
         raise
 
 
+READERS = 5.0
+"""Seconds that a reader of a pipe has to open it."""
+
+
+def _opened(path: Path) -> int | None:
+    """A pipe or a device, opened for writing; None for a pipe that nobody reads."""
+    until, at_once = time.monotonic() + READERS, getattr(os, "O_NONBLOCK", 0)
+    while True:
+        try:
+            number = os.open(path, os.O_WRONLY | at_once)
+        except OSError as error:
+            if error.errno != errno.ENXIO or path.is_symlink() or not path.is_fifo():
+                raise
+            if time.monotonic() > until:
+                return None
+            time.sleep(0.01)
+        else:
+            if at_once:
+                os.set_blocking(number, True)
+            return number
+
+
 @cache
 def _umask() -> int:
-    """What files of this process are made without; it cannot be asked for without setting it, so that is done once."""
+    """The umask of this process, cached: reading it means setting it."""
     found = os.umask(0o077)
     os.umask(found)
     return found
 
 
 def folder() -> str | None:
-    """The current one, if it is there still."""
+    """The current folder; None if it no longer exists."""
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
 
 
 NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""No link is followed, and no pipe waited for, that somebody has put in the place of a file."""
+"""Flags for opening a file: follow no link and wait for no pipe that somebody has put in its place."""
 
 
 def clear(path: Path) -> None:
-    """Removes whatever stands there, a folder too; what cannot be removed stays."""
+    """Removes whatever is at the path, also a folder; keeps what cannot be removed."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -132,8 +158,8 @@ def clear(path: Path) -> None:
 
 
 def read_part(path: Path, most: int, *, last: bool = False) -> bytes:
-    """The first bytes of a file, at most so many, or the last. Raises OSError where there is none, or something else than a file in its
-    place: what somebody else has put there, a pipe or a device, is not waited for.
+    """The first `most` bytes of a file, or the last. Raises OSError where there is no file: a pipe or a device in its place is not waited
+    for.
     """
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | NOWHERE_ELSE)
     with open(file, "rb") as opened:
@@ -146,7 +172,7 @@ def read_part(path: Path, most: int, *, last: bool = False) -> bytes:
 
 
 def go_home(home: str | None) -> None:
-    """Makes `home` the current folder where that is gone: nothing can be found from there."""
+    """Makes `home` the current folder if the current one is gone: nothing can be found from there."""
     if home is not None and folder() is None:
         with suppress(OSError):
             os.chdir(home)

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a command, whatever they are: closed, full, left by their reader, short of letters."""
+"""Standard input, output and error of a command in any state: closed, full, without a reader, or with an encoding that lacks letters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from verify.errors import UsageError
 
 
 def prepare() -> None:
-    """Makes the streams such that telling the outcome does not change it.
+    """Makes the streams such that writing the outcome cannot change it.
 
-    What is closed leads nowhere, so that no file that is opened later takes its place. A reader who has gone wants no more. Standard
-    error that cannot be written is no verdict either. Letters that an encoding lacks are told by their numbers. Where a document cannot be
-    written to standard output, whoever writes it hears a UsageError.
+    Closed streams lead to the null device, so that no file opened later takes their place. A reader who has left is ignored. Failing to
+    write to standard error changes no verdict. Letters that an encoding lacks are written as their numbers. A document that cannot be
+    written to standard output raises UsageError.
     """
     for number in range(3):
         try:
@@ -40,7 +40,7 @@ def _stream(known: TextIO | None, number: int) -> TextIO:
         )
     buffer = getattr(known, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # without a buffer where PYTHONUNBUFFERED is set
-    if type(raw) is not io.FileIO:  # a console of Windows, or what somebody else has put there
+    if type(raw) is not io.FileIO:  # a Windows console, or a replaced stream
         with suppress(AttributeError, ValueError):
             known.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
         return known
@@ -49,14 +49,14 @@ def _stream(known: TextIO | None, number: int) -> TextIO:
 
 
 class _Standard(io.FileIO):
-    """The file beneath a standard stream. Once it cannot be written, as when its terminal was closed, all that follows leads nowhere."""
+    """The file beneath a standard stream. Once it cannot be written, as when its terminal was closed, all further output is discarded."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "w", closefd=False)
         self._terminal = self.isatty()
 
     def write(self, data: object) -> int:
-        """All of it, or none where nobody reads. Raises UsageError where standard output is lost."""
+        """Writes all of the data, or discards it where nobody reads. Raises UsageError where standard output is lost."""
         try:
             written = super().write(data)  # type: ignore[arg-type]
             if written is None:  # it does not wait by itself
@@ -75,9 +75,9 @@ class _Standard(io.FileIO):
 
 
 def held(text: str, format_: str) -> str:
-    """A document as standard output can hold it: where letters are missing, written as the format itself writes them in ASCII.
+    """A document in a form that standard output can encode: missing letters as the document's format writes them in ASCII.
 
-    Text of no format is left as it is: what is missing there is told by its number.
+    Text without a format stays as it is: `prepare` has missing letters written as numbers.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if encoding.lower().startswith("utf") or format_ not in ESCAPED:
@@ -86,7 +86,7 @@ def held(text: str, format_: str) -> str:
 
 
 def print_json(document: Mapping[str, Any], *, indent: int | None = 1) -> None:
-    """The document on standard output."""
+    """Prints the document on standard output."""
     print(held(as_json(document, indent=indent), "json"), end="", flush=True)
 
 

@@ -22,14 +22,14 @@ from verify.tape.balls import precision
 from verify.tape.enclose import Run
 
 Floats = NDArray[np.floating]
-KEPT = 1 << 14
-"""Points whose parts are kept: those that the laws make of all the cases of a table."""
+CACHE_SIZE = 1 << 14
+"""Number of cached points: those that the laws make of all the cases of a table."""
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a term of the score gradient is: of the label's or of another class's entry (None where there is one score only), behind a
-    switch or not, constant or not, and its sign where it is constant.
+    """The kind of a term of the score gradient: of the label's entry or of another class's (None with one score only), behind a switch or
+    not, constant or not, and its sign where it is constant.
     """
 
     label: bool | None
@@ -80,7 +80,7 @@ class ExampleTerms:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Everything that f(W) and its gradient are summed from. Equal to itself only."""
+    """All parts that f(W) and its gradient are summed from. Compared by identity."""
 
     W: Floats
     X: Floats
@@ -103,7 +103,7 @@ class Parts:
         return self.summed(self.score_gradients)
 
     def summed(self, dS: Floats) -> Floats:
-        """The gradient that these score gradients (N, C) make."""
+        """The gradient in W for score gradients dS (N, C)."""
         return np.asarray(self.share * dS.T @ self.X.astype(np.float64) + self.slope)
 
     @cached_property
@@ -113,7 +113,7 @@ class Parts:
 
 
 class Reference:
-    """Takes f apart at (W, X, y, reg)."""
+    """Takes f apart into its terms at (W, X, y, reg)."""
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
@@ -121,17 +121,17 @@ class Reference:
 
     @property
     def has_classes(self) -> bool:
-        """Whether an example has several scores, one a class."""
+        """Whether an example has several scores, one per class."""
         return not self.oracle.objective.loss.targets
 
     @property
     def is_penalised(self) -> bool:
-        """Whether the penalty is one of some weights."""
+        """Whether the penalty applies to any weights."""
         return bool(self.oracle.penalised(np.zeros((1, 2))).any())
 
     @cached_property
     def roles(self) -> tuple[Role, ...]:
-        """The roles that occur, seen on a small example of three classes whose switches are all on, all off and tied."""
+        """The roles that occur, found on a small example of three classes with all switches on, all off, and tied."""
         found: dict[Role, None] = {}
         loss = self.oracle.objective.loss
         for first in (0.0, 9.0, -9.0):
@@ -142,7 +142,7 @@ class Reference:
 
     @property
     def label_matters(self) -> bool:
-        """Whether the formula is not the same for two labels."""
+        """Whether the formula depends on the label."""
         loss = self.oracle.objective.loss
         if loss.domain:
             return True
@@ -154,7 +154,7 @@ class Reference:
         return self.oracle.formula(self.oracle.objective.loss.scores(3), 0).mentioned
 
     def shifts(self, names: Collection[str]) -> Iterator[tuple[str, float]]:
-        """Each of these parameters with the factors ½ and 2 that leave it in its domain, and change it."""
+        """Each of these parameters with the factors ½ and 2 that change its value and keep it in its domain."""
         objective = self.oracle.objective
         for name, value in objective.parameters.items():
             domain = objective.loss.parameters[name]
@@ -163,16 +163,16 @@ class Reference:
                     yield name, factor
 
     def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
-        """W (C, D), X (N, D), y (N,)."""
+        """The parts of f at W (C, D), X (N, D), y (N,)."""
         key = _key(W, X, y, reg)
         if key not in self._parts:
             self._parts[key] = self._take_apart(np.array(W), np.array(X), np.array(y), reg)
-            if len(self._parts) > KEPT:
+            if len(self._parts) > CACHE_SIZE:
                 self._parts.popitem(last=False)
         return self._parts[key]
 
     def known(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts | None:
-        """The same where it has been taken apart, and is kept."""
+        """The parts at this point where they are cached, else None."""
         return self._parts.get(_key(W, X, y, reg))
 
     def _take_apart(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
@@ -186,7 +186,7 @@ class Reference:
         return Parts(W, X, y, reg, numerator / denominator, examples, *self.penalty(W, reg))
 
     def example(self, scores: Sequence[arb], label: int) -> ExampleTerms:
-        """One example, of which these are the scores (C,), taken apart."""
+        """The terms of one example with scores (C,)."""
         element = self.oracle.element(len(scores), label)
         formula = element.formula
         with precision():
@@ -197,7 +197,7 @@ class Reference:
             return ExampleTerms(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
     def penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
-        """(λR(W), λ∇R(W))."""
+        """The value λR(W) and the gradient λ∇R(W) of the penalty."""
         formula = penalty_formula(self.oracle.objective.penalty)
         counted = np.broadcast_to(self.oracle.penalised(W), W.shape) > 0
         value, slope = 0.0, np.zeros(W.shape)
@@ -224,7 +224,9 @@ def _key(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple
 
 
 def _terms(formula: Formula, run: Run, label: int | None) -> Iterator[Term]:
-    """The chain rule through the switches, term by term, on the first possible piece of each; then what the others would change."""
+    """The terms of the gradient: the chain rule through the switches on the first possible piece of each, then what the other pieces would
+    change.
+    """
     behind: list[list[Term]] = []
     for register, pieces in zip(formula.switches, formula.piece_slopes, strict=True):
         first, *others = run.possible[register]

@@ -1,18 +1,17 @@
-"""A law as a test: `verify.as_test`, and what a test framework is told of one law on one candidate."""
+"""Laws as tests: `verify.as_test`, and the outcome of one law on one candidate as test frameworks need it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from inspect import signature
 from typing import Any
 
 from verify.campaign import witness
 from verify.campaign.executor import tidied
 from verify.campaign.judging import perform
-from verify.campaign.requested import requested
-from verify.campaign.task import Inapplicable, Request, Task
+from verify.campaign.requested import OPTIONS, requested
+from verify.campaign.task import Inapplicable, Request, Task, skipped
 from verify.errors import unknown
 from verify.gate.policy import Policy
 from verify.gate.rules import judged
@@ -36,24 +35,25 @@ class TestOutcome:
 def as_test(
     candidate: str | Callable[..., Any], *, loss: str | LossSpec | FunctionSpec | None = None, **options: Any
 ) -> Callable[..., None]:
-    """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`,
-    or without a spec `test_layer = verify.as_test(LayerNorm, at=example)`.
+    """Makes a test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss,
+    loss="multiclass_hinge")`, or without a spec `test_layer = verify.as_test(LayerNorm, at=example)`.
 
     With the plugin, which comes with this package, pytest makes one test of each dtype and law: `test_svm[float64-gradient]`. Without it
-    the function judges all of them and raises AssertionError with the report. `options` are those of `verify.check`, without
-    `timeout`: the candidate runs in the process of the tests.
+    the function judges all of them and raises AssertionError with the report. `options` are those of `verify.check`, without `timeout`: the
+    candidate runs in the process of the tests.
 
     Raises UsageError for names that do not exist and values that are not allowed.
     """
-    known = [name for name in signature(requested).parameters if name not in ("candidate", "loss")]
     for name in options:
-        if name not in known:
-            raise unknown("option of as_test", name, known)
+        if name not in OPTIONS:
+            raise unknown("option of as_test", name, OPTIONS)
     request = requested(candidate, loss=loss, **options)
 
     def test(*_: object) -> None:
         with tidied():
             outcomes = [perform(t) for t in request.tasks()]
+        for refused in skipped(outcomes):
+            raise refused[1]
         report = Report.of(outcomes, profile=request.profile, seed=request.seed, seconds=0.0)
         if report.verdict.value != "holds":
             raise AssertionError(str(report))
@@ -64,13 +64,13 @@ def as_test(
 
 
 def in_profile(request: Request, profile: str | None) -> Request:
-    """The request at another profile, if one is given."""
+    """The request with another profile, if one is given."""
     return request if profile is None else replace(request, profile=profile)
 
 
 def outcome_of(task: Task, policy: Policy) -> TestOutcome:
-    """Judges one law and applies the policy to it: limits, silence, declared deviations. The baseline and what concerns a whole run
-    (its time, deviations that no longer happen) are left to the gate. Raises UsageError where the candidate cannot be found.
+    """Judges one law and applies the policy to it: limits, silence, declared deviations. The baseline, and checks of a whole run (its time,
+    deviations that no longer occur), are left to the gate. Raises UsageError where the candidate cannot be found.
     """
     began = time.perf_counter()
     with tidied():

@@ -1,4 +1,4 @@
-"""Versions of what is installed: for the report's header, the key of a ledger, and of what is kept on disk."""
+"""Versions of installed packages: for the report's header, and for the keys of the ledger and of the disk cache."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 
-OWN = "verify-gradients"
-"""This distribution."""
+DISTRIBUTION = "verify-gradients"
+"""The name of this distribution."""
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
-    """The version of each that is installed, by its name."""
+    """The versions of these distributions, by name, without those that are not installed."""
     return {name: found for name in distributions if (found := _version(name)) is not None}
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from misbehaving import Text
 
-from verify import Verdict
+from verify import UsageError, Verdict
+from verify.api import judge_all
 from verify.campaign import channel, notes, output
+from verify.campaign.task import Request
 
 TRIES = "import fcntl, sys\ntry: fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)\nexcept OSError: sys.exit('taken')"
 
@@ -75,14 +77,14 @@ def test_what_is_no_data_of_the_suite_s_is_not_run_by_who_reads_it(ends, tmp_pat
     ends[1].send_bytes(NO_DATA[told])
     with pytest.raises(channel.Garbled, match="cannot be read"):
         ends[0].recv()
-    (tmp_path / "record").write_bytes(notes.HEAD.pack(0, len(NO_DATA[told])) + NO_DATA[told])
+    (tmp_path / "record").write_bytes(notes.HEADER.pack(0, len(NO_DATA[told])) + NO_DATA[told])
     assert notes.read(tmp_path / "record") is None
     assert "antigravity" not in sys.modules
 
 
 def test_notes_that_are_something_else_are_none(tmp_path):
     told = pickle.dumps("no note")
-    (tmp_path / "record").write_bytes(notes.HEAD.pack(0, len(told)) + told)
+    (tmp_path / "record").write_bytes(notes.HEADER.pack(0, len(told)) + told)
     assert notes.read(tmp_path / "record") is None
 
 
@@ -103,13 +105,30 @@ def test_what_stands_in_the_place_of_a_worker_s_files_is_not_waited_for(tmp_path
 
 
 def test_data_of_the_suite_and_exceptions_come_through(ends):
-    sent = [np.float32(1.5), np.arange(6.0).reshape(2, 3)[:, ::2], ValueError("x"), Verdict.HOLDS, frozenset({2j})]
+    sent = [np.float32(1.5), np.arange(6.0).reshape(2, 3)[:, ::2], UsageError("x"), Verdict.HOLDS, frozenset({2j})]
     ends[1].send(sent)
     assert repr(ends[0].recv()) == repr(sent)
 
 
+OF_DASK = """
+from tblib import pickling_support  # as `import distributed` does
+
+pickling_support.install()
+
+
+def loss(a, b, c, d, e):
+    return 1.0
+"""
+
+
+def test_a_refusal_comes_through_whatever_a_library_does_to_exceptions(tmp_path):
+    (tmp_path / "mine.py").write_text(OF_DASK, encoding="utf-8")
+    with pytest.raises(UsageError, match="needs an argument 'e'"):
+        judge_all([Request(candidate=f"{tmp_path}/mine.py:loss", loss="multiclass_hinge", profile="quick", laws=("value",))])
+
+
 def test_a_message_that_goes_no_further_is_waited_for_in_vain(ends, monkeypatch):
-    monkeypatch.setattr(channel, "PATIENCE", 0.0)
+    monkeypatch.setattr(channel, "MESSAGE_TIMEOUT", 0.0)
     os.write(ends[1].fileno(), b"\x7f\xff\xff\xffthe rest never comes")
     with pytest.raises(channel.Garbled, match="no further"):
         ends[0].recv()

@@ -9,7 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
+from contextlib import ExitStack, nullcontext
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +20,8 @@ from types import SimpleNamespace
 import pytest
 from pebble.pool import process
 
-from verify import Verdict, check
-from verify.campaign import executor, leftovers, server, workers
+from verify import Verdict, check, limits
+from verify.campaign import attempts, candidate_run, executor, leftovers, pictures, server, task_clock, worker_exits, workers
 from verify.campaign.task import Request
 
 RIGHT = """
@@ -122,9 +125,10 @@ def test_sockets_have_a_place_where_that_of_temporary_files_has_a_long_name(tmp_
 @pytest.mark.parametrize("loop", ["message_manager_loop", "pool_manager_loop"])
 def test_a_pool_whose_thread_has_ended_is_replaced_and_given_up_in_the_end(tmp_path, monkeypatch, loop):
     """As for want of memory: nobody would hear of an answer any more, and wait for ever."""
-    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+    slow = f"import time\n\ntime.sleep({3 * workers.TICK})  # or it has answered before anybody looks\n"
+    (tmp_path / "mine.py").write_text(slow + RIGHT, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(executor, "MOST_UNFIT", 2)
+    monkeypatch.setattr(attempts, "MOST_MOVES", 2)
     usual, threads = getattr(process, loop), []
     monkeypatch.setattr(process, loop, lambda manager: threads.pop()(manager))
     request = Request(candidate="mine.py:f", loss="softmax_cross_entropy", laws=("value",), profile="quick")
@@ -132,6 +136,72 @@ def test_a_pool_whose_thread_has_ended_is_replaced_and_given_up_in_the_end(tmp_p
         threads[:] = [usual] * 100 + [lambda _: None] * ends
         (outcome,) = executor.execute(request.tasks(), timeout=None)
         assert outcome.result.verdict is due
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_a_worker_that_cannot_begin_ends_its_server_where_there_is_one(monkeypatch, platform):
+    """On Windows its parent is the command, which has no SIGKILL either."""
+    told = []
+
+    def no_memory(_):
+        raise MemoryError
+
+    monkeypatch.setattr(workers, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(signal, "SIGKILL", 9, raising=False)
+    monkeypatch.setattr(workers, "_start", no_memory)
+    monkeypatch.setattr(os, "kill", lambda process, number: told.append((process, number)))
+    monkeypatch.setattr(os, "_exit", told.append)
+    monkeypatch.setattr(workers.limits, "raise_again", told.append)
+    workers._begin(0, given := limits.limits())
+    server = [] if platform == "win32" else [(os.getppid(), 9)]
+    assert told == [given, *server, worker_exits.WITH_THE_SERVER]
+
+
+def test_limits_are_raised_again_while_a_pool_runs(monkeypatch):
+    raised = threading.Event()
+    monkeypatch.setattr(workers, "TICK", 0.01)
+    monkeypatch.setattr(workers.limits, "raise_again", lambda _: raised.set())
+    with workers.workers(1):
+        assert raised.wait(timeout=10)
+
+
+def test_limits_are_raised_again_where_a_pool_ends(monkeypatch):
+    """Nobody looks at them from then on."""
+    told = []
+    monkeypatch.setattr(workers, "TICK", 60)
+    monkeypatch.setattr(workers.limits, "raise_again", told.append)
+    with workers.workers(1, given := limits.limits()):
+        assert told == []
+    assert told == [given]
+
+
+def test_a_pool_begun_later_has_the_limits_of_the_beginning(monkeypatch):
+    told = []
+
+    def pool(*given):
+        told.append(given)
+        return nullcontext(SimpleNamespace(active=True, schedule=lambda *_, **__: Future()))
+
+    monkeypatch.setattr(attempts, "workers", pool)
+    with ExitStack() as pools:
+        attempts.Attempts(2, given := limits.limits(), pools)._future([])
+    assert told == [(2, given)]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_nobody_waits_for_pictures_that_no_process_makes(monkeypatch, begun):
+    """A pool takes no notice of some ends of its processes, and one that has lost its thread of none."""
+    future: Future[object] = Future()
+    if begun:
+        future.set_running_or_notify_cancel()
+    looks = iter([0.05] * 20)  # more of them are for ever
+    monkeypatch.setattr(pictures, "wait", lambda *_, **__: time.sleep(next(looks)))
+    monkeypatch.setattr(pictures, "STALL_TIMEOUT", 0.1)
+    pool = SimpleNamespace(schedule=lambda *_, **__: future, active=False)
+    monkeypatch.setattr(pictures, "workers", lambda _: nullcontext(pool))
+    request = Request(candidate="mine.py:f", loss="softmax_cross_entropy")
+    (found,) = pictures.measured([request], timeout=100)
+    assert found["reason"] == "its process was lost"
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
@@ -164,11 +234,11 @@ def test_the_server_hears_of_no_signal_to_the_group_from_its_beginning_on():
         code = "from pathlib import Path; print(Path('/proc/self/status').read_text(encoding='utf-8'))"
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True).stdout
     (blocked,) = (int(line.split()[1], 16) for line in told.splitlines() if line.startswith("SigBlk"))
-    assert all(blocked >> (number - 1) & 1 for number in leftovers.LATE)
-    assert not _signals(os.getpid(), "SigBlk") & {*leftovers.LATE}
+    assert all(blocked >> (number - 1) & 1 for number in leftovers.BLOCKED_SIGNALS)
+    assert not _signals(os.getpid(), "SigBlk") & {*leftovers.BLOCKED_SIGNALS}
     (server_process,) = workers.each(os.getppid, [()])
     assert signal.SIGINT in _signals(server_process, "SigIgn")
-    assert not _signals(server_process, "SigBlk") & {*leftovers.LATE}
+    assert not _signals(server_process, "SigBlk") & {*leftovers.BLOCKED_SIGNALS}
     assert signal.SIGTERM not in _signals(server_process, "SigIgn")
 
 
@@ -225,7 +295,7 @@ def test_in_this_process_garbage_is_looked_for_as_on_workers_and_then_as_before(
 
 def test_of_what_has_ended_by_then_nobody_asks_what_it_waited_for(tmp_path, monkeypatch):
     """Which would read a file of each process of the system."""
-    monkeypatch.setattr(executor, "Starved", None)
+    monkeypatch.setattr(task_clock, "Starved", None)
     (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
-    how = {"loss": "softmax_cross_entropy", "profile": "quick", "laws": ("value",), "timeout": 100 * executor.LOOKS}
+    how = {"loss": "softmax_cross_entropy", "profile": "quick", "laws": ("value",), "timeout": 100 * candidate_run.CLOCK_READINGS}
     assert check(f"{tmp_path / 'mine.py'}:f", **how).verdict is Verdict.HOLDS

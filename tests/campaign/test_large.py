@@ -10,7 +10,7 @@ import pytest
 from verify import Verdict
 from verify.api import judge_all
 from verify.campaign.executor import execute
-from verify.campaign.ledger import NAME, Ledger
+from verify.campaign.ledger import FILE_NAME, Ledger
 from verify.campaign.task import Request
 from verify.cases.case import IN_BULK
 from verify.documents import as_json
@@ -84,7 +84,7 @@ def test_parts_are_kept_in_the_ledger(mine, tmp_path, monkeypatch):
     asked = replace(request(mine, "right"), candidate="mine.py:right", folder=str(mine.parent))
     reports = []
     for _ in range(2):
-        ledger = Ledger(tmp_path / NAME)
+        ledger = Ledger(tmp_path / FILE_NAME)
         counted = []
         reports.append(judge_all([asked], problems=PROBLEMS, ledger=ledger, on_done=lambda o, to=counted: to.append(o.reused)))
         ledger.close()

@@ -25,7 +25,7 @@ from verify import Verdict
 from verify.api import judge_all
 from verify.campaign import ledger as ledger_module
 from verify.campaign import leftovers
-from verify.campaign.ledger import NAME, Ledger, shared_by_machines
+from verify.campaign.ledger import FILE_NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
 from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
@@ -94,12 +94,12 @@ def project(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
 def test_who_finds_it_locked_goes_on_and_keeps_what_waited_once_it_is_free(tmp_path, opened, monkeypatch, how):
-    monkeypatch.setattr(ledger_module, "PATIENCE", 0.05)
-    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+    monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 0.05)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
         for waits in (False, True):  # as it is made, and later
-            ledger = opened(tmp_path / NAME) if waits else None
+            ledger = opened(tmp_path / FILE_NAME) if waits else None
             other.execute(how)
-            ledger = ledger or opened(tmp_path / NAME)
+            ledger = ledger or opened(tmp_path / FILE_NAME)
             assert ledger.claim({"a"}) == {"a"}
             ledger.keep("a", '{"n": 1}', None)
             assert "is locked by another process: what is judged is kept there as soon as it is free" in ledger.note
@@ -112,12 +112,12 @@ def test_who_finds_it_locked_goes_on_and_keeps_what_waited_once_it_is_free(tmp_p
 
 
 def test_what_waits_is_kept_in_the_end_or_said(tmp_path, opened, monkeypatch):
-    monkeypatch.setattr(ledger_module, "PATIENCE", 0.05)
-    monkeypatch.setattr(ledger_module, "LAST", 0.05)
-    monkeypatch.setattr(ledger_module, "SILENCE", 0.01)
+    monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 0.05)
+    monkeypatch.setattr(ledger_module, "FINAL_TIMEOUT", 0.05)
+    monkeypatch.setattr(ledger_module, "FINAL_NOTICE", 0.01)
     said = []
-    kept, lost = opened(tmp_path / NAME), opened(tmp_path / NAME)
-    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+    kept, lost = opened(tmp_path / FILE_NAME), opened(tmp_path / FILE_NAME)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for ledger in (kept, lost):
             ledger.keep("a" if ledger is kept else "b", "{}", None)
@@ -129,7 +129,7 @@ def test_what_waits_is_kept_in_the_end_or_said(tmp_path, opened, monkeypatch):
         other.execute("COMMIT")
     kept.close(said.append)
     assert len(said) == 1
-    again = opened(tmp_path / NAME)
+    again = opened(tmp_path / FILE_NAME)
     assert again.find("a") is not None
     assert again.find("b") is None
 
@@ -138,7 +138,7 @@ def judged(folder: Path, *names: str, fresh: bool = False, **how):
     """The outcomes of one run beside the ledger, by candidate and law, and how often a candidate was asked."""
     log = folder / "asked"
     log.write_text("", encoding="utf-8")
-    ledger = Ledger(folder / NAME)
+    ledger = Ledger(folder / FILE_NAME)
     how = {"laws": LAWS, "profile": "quick"} | how
     requests = [Request(candidate=f"{name}.py:f", loss="softmax_cross_entropy", **how) for name in names]
     report = judge_all(requests, ledger=ledger, fresh=fresh)
@@ -290,7 +290,7 @@ def test_what_a_ledger_says_is_broken_is_only_believed_where_it_breaks(project):
         asking(Request(candidate=f"{n}.py:f", loss="softmax_cross_entropy", laws=("gradient",), profile="quick").tasks()[0])
         for n in ("right", "wrong")
     )
-    rows = sqlite3.connect(project / NAME)
+    rows = sqlite3.connect(project / FILE_NAME)
     rows.execute("UPDATE answers SET told=(SELECT told FROM answers WHERE question=?), broken=1 WHERE question=?", (wrong, right))
     rows.commit()
     rows.close()
@@ -335,7 +335,7 @@ HUGE = json.dumps({"outcome": {"result": {"witness": {"case": CASE, "dtype": "fl
 def test_rows_that_are_none_are_judged_again(project):
     judged(project, "right")
     for told_now in ("", "[]", "{}", '{"outcome": {"result": {}}, "limits": {}}', "[" * 100_000, '{"outcome": 3, "limits": 4}', HUGE):
-        rows = sqlite3.connect(project / NAME)
+        rows = sqlite3.connect(project / FILE_NAME)
         rows.create_function("digest", 3, ledger_module.digest)
         rows.execute("UPDATE answers SET told=?", (told_now,))
         rows.execute("UPDATE answers SET digest=digest(question, told, sources)")
@@ -349,7 +349,7 @@ def test_what_is_silent_for_want_of_time_is_not_kept(project, opened):
     from verify.campaign import reuse
     from verify.campaign.notes import Note
 
-    ledger = opened(project / NAME)
+    ledger = opened(project / FILE_NAME)
 
     def late(tasks, *, on_done, **_):
         for task in tasks:
@@ -362,10 +362,10 @@ def test_what_is_silent_for_want_of_time_is_not_kept(project, opened):
 
 
 def test_a_claim_holds_as_long_as_its_process_lives(tmp_path, opened):
-    mine = opened(tmp_path / NAME)
+    mine = opened(tmp_path / FILE_NAME)
     code = f"""
 import time; from pathlib import Path; from verify.campaign.ledger import Ledger
-print(sorted(Ledger(Path({str(tmp_path / NAME)!r})).claim(["a", "b"])), flush=True); time.sleep(60)
+print(sorted(Ledger(Path({str(tmp_path / FILE_NAME)!r})).claim(["a", "b"])), flush=True); time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, encoding="utf-8") as other:
         assert other.stdout.readline() == "['a', 'b']\n"
@@ -396,16 +396,16 @@ def test_two_runs_judge_nothing_twice(project):
 
 
 def test_a_file_that_is_no_ledger_is_put_aside(tmp_path, opened):
-    (tmp_path / NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
-    ledger = opened(tmp_path / NAME)
+    (tmp_path / FILE_NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
+    ledger = opened(tmp_path / FILE_NAME)
     ledger.keep("a", "1", None)
     assert ledger.find("a").document == 1
     assert "was no ledger" in ledger.note
-    assert (tmp_path / f"{NAME}.unreadable").exists()
+    assert (tmp_path / f"{FILE_NAME}.unreadable").exists()
 
 
 def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path, opened):
-    ledger = opened(tmp_path / "nowhere" / NAME)
+    ledger = opened(tmp_path / "nowhere" / FILE_NAME)
     ledger.keep("a", "1", None)
     assert ledger.find("a") is None
     assert ledger.claim(["a"]) == {"a"}
@@ -414,7 +414,7 @@ def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path, opened):
 
 def test_a_disk_that_is_full_ends_no_run_and_is_told(project, opened):
     """SQLite says the same where it may take no further page."""
-    ledger, said = opened(project / NAME), []
+    ledger, said = opened(project / FILE_NAME), []
     (pages,) = ledger._rows.execute("PRAGMA page_count").fetchone()
     ledger._rows.execute(f"PRAGMA max_page_count={pages}")
     request = Request(candidate="right.py:f", loss="softmax_cross_entropy", laws=LAWS, profile="quick")
@@ -425,18 +425,18 @@ def test_a_disk_that_is_full_ends_no_run_and_is_told(project, opened):
 
 
 def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path, opened):
-    ledger = opened(tmp_path / NAME, system="unix-dotfile")
+    ledger = opened(tmp_path / FILE_NAME, system="unix-dotfile")
     ledger.keep("a", "1", None)
     assert ledger.find("a").document == 1
     assert "its journal is delete" in ledger.note
-    assert opened(tmp_path / f"other-{NAME}").note is None
+    assert opened(tmp_path / f"other-{FILE_NAME}").note is None
 
 
 def test_file_systems_of_several_machines_are_known(tmp_path):
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n", encoding="utf-8")
-    assert shared_by_machines(tmp_path / "sub" / NAME, mounts)
-    assert not shared_by_machines(Path("/elsewhere") / NAME, mounts)
+    assert shared_by_machines(tmp_path / "sub" / FILE_NAME, mounts)
+    assert not shared_by_machines(Path("/elsewhere") / FILE_NAME, mounts)
 
 
 def killed_until_it_ends(folder: Path, seed: int, kills: int, seconds: float = 0.0) -> tuple[str, int]:
@@ -457,7 +457,7 @@ def killed_until_it_ends(folder: Path, seed: int, kills: int, seconds: float = 0
             lines = re.findall(r"\[\d+/\d+\] (\S+) (\S+) (\S+): (\w+)", run.stderr.read().decode())
         seen += len(lines)
         if lines:
-            rows = sqlite3.connect(folder / NAME if (folder / NAME).exists() else folder / "reports" / "latest" / NAME)
+            rows = sqlite3.connect(folder / FILE_NAME if (folder / FILE_NAME).exists() else folder / "reports" / "latest" / FILE_NAME)
             (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
             rows.close()
             assert kept >= len(lines)
@@ -511,7 +511,7 @@ def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path, undisturbe
     expected, seconds = undisturbed
     report, told_before = killed_until_it_ends(tmp_path, seed=seed, kills=KILLS, seconds=seconds)
     assert report == expected
-    with closing(sqlite3.connect(tmp_path / "reports" / "latest" / NAME)) as rows:
+    with closing(sqlite3.connect(tmp_path / "reports" / "latest" / FILE_NAME)) as rows:
         (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
     assert kept == 4
     print(f"{KILLS} kills, {told_before} outcomes told before them")
@@ -529,7 +529,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_row_that_somebody_has_changed_is_none(tmp_path, opened, how):
-    ledger = opened(tmp_path / NAME)
+    ledger = opened(tmp_path / FILE_NAME)
     ledger.keep("a", '{"n": 1}', None)
     assert ledger.find("a").document == {"n": 1}
     ledger._rows.execute(SPOILT[how])
@@ -550,15 +550,15 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_database_of_somebody_else_is_put_aside_as_it_is(tmp_path, opened, what):
-    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
         for statement in OTHERS[what]:
             other.execute(statement)
         before = other.execute("SELECT sql FROM sqlite_master").fetchall()
-    ledger = opened(tmp_path / NAME)
+    ledger = opened(tmp_path / FILE_NAME)
     assert "was no ledger" in ledger.note
     ledger.keep("a", "1", None)
     assert ledger.find("a").document == 1
-    with closing(sqlite3.connect(tmp_path / f"{NAME}.unreadable")) as aside:
+    with closing(sqlite3.connect(tmp_path / f"{FILE_NAME}.unreadable")) as aside:
         assert aside.execute("SELECT sql FROM sqlite_master").fetchall() == before
 
 
@@ -566,10 +566,10 @@ def test_a_database_of_somebody_else_is_put_aside_as_it_is(tmp_path, opened, wha
 @pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir] if hasattr(os, "mkfifo") else [])
 def test_what_stands_in_the_place_of_a_file_of_sqlite_s_is_not_waited_for(tmp_path, opened, end, make):
-    opened(tmp_path / NAME).close()
-    (tmp_path / NAME).unlink() if not end else None
-    make(tmp_path / f"{NAME}{end}")
-    ledger = opened(tmp_path / NAME)
+    opened(tmp_path / FILE_NAME).close()
+    (tmp_path / FILE_NAME).unlink() if not end else None
+    make(tmp_path / f"{FILE_NAME}{end}")
+    ledger = opened(tmp_path / FILE_NAME)
     assert "cannot be used" in ledger.note
     ledger.keep("a", "1", None)
     assert ledger.find("a") is None

@@ -16,7 +16,7 @@ import pytest
 
 from verify import Verdict
 from verify.api import judge_all
-from verify.campaign import executor
+from verify.campaign import candidate_run, task_clock
 from verify.campaign.notes import TaskNotes, read
 from verify.campaign.task import Request
 from verify.cases import Case
@@ -47,18 +47,18 @@ def test_a_clock_that_is_set_ends_nobody(monkeypatch, step):
 def test_notes_are_of_the_clock_that_all_processes_share(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: -1e6)
     before = now()
-    TaskNotes(tmp_path / "record").close()
-    note = read(tmp_path / "record")
+    TaskNotes(tmp_path / "notes").close()
+    note = read(tmp_path / "notes")
     assert before <= note.started == note.since <= now()
 
 
 def test_cases_that_are_only_drawn_do_not_count(tmp_path):
     """Which law draws them for all depends on how tasks are dealt to workers."""
-    record, case = TaskNotes(tmp_path / "record"), Case(values={"W": np.zeros(1)}, family="a test")
+    notes, case = TaskNotes(tmp_path / "notes"), Case(values={"W": np.zeros(1)}, family="a test")
     for drawn in (True, True, False, True, False, False):
-        record.begins(case, drawn=drawn)
-    record.close()
-    note = read(tmp_path / "record")
+        notes.on_case(case, drawn=drawn)
+    notes.close()
+    note = read(tmp_path / "notes")
     assert (note.before, note.drawn) == (2, False)
 
 
@@ -83,20 +83,20 @@ def waiting(part: float):
 
 def test_slow_for_want_of_a_processor_is_neither_slow_nor_hung(monkeypatch):
     alone = judged("slow", timeout=0.8)
-    monkeypatch.setattr(executor, "Starved", waiting(0.95))
+    monkeypatch.setattr(task_clock, "Starved", waiting(0.95))
     beside = judged("slow", timeout=0.8)
     assert (alone.verdict, beside.verdict) == (Verdict.SILENT, Verdict.HOLDS)
 
 
 def test_what_hangs_is_found_on_a_busy_machine(monkeypatch):
-    monkeypatch.setattr(executor, "Starved", waiting(0.5))
+    monkeypatch.setattr(task_clock, "Starved", waiting(0.5))
     result = judged("sleeps_in_c", timeout=1)
     assert result.diagnosis["message"] == "the candidate gave no answer within 1 s"
 
 
 def test_a_machine_that_gives_nothing_is_waited_for_and_told(monkeypatch):
-    monkeypatch.setattr(executor, "Starved", waiting(1.0))
-    monkeypatch.setattr(executor, "MOST_WAITING", 2)
+    monkeypatch.setattr(task_clock, "Starved", waiting(1.0))
+    monkeypatch.setattr(candidate_run, "STARVED_LIMITS", 2)
     result = judged("sleeps_in_c", timeout=1)
     assert result.verdict is Verdict.SILENT
     assert next(iter(result.undecided)).startswith("the machine is too busy: the law had ")
@@ -161,7 +161,7 @@ def test_the_end_of_a_worker_that_takes_no_other_task_is_no_fault_at_the_case_be
 
 def test_one_that_is_ended_at_another_case_each_time_is_given_up_and_nobody_blamed(tmp_path):
     result, ends = of_a_file(tmp_path, "killed_each_time")
-    assert (result.verdict, ends) == (Verdict.SILENT, executor.MOST_ENDS)
+    assert (result.verdict, ends) == (Verdict.SILENT, candidate_run.MOST_ENDS)
     assert next(iter(result.undecided)).startswith("its process was ended 3 times (SIGKILL: Killed), each time at another case: ")
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 import verify
 from verify.campaign import trust, witness
-from verify.commands.replay import command
+from verify.commands.replay import _agreed, command
 from verify.errors import UsageError
 from verify.gate.baseline import Baseline
 from verify.gate.command import command as gate
@@ -162,3 +164,50 @@ def test_reports_and_gates_import_nothing(here):
         assert CliRunner().invoke(report, ["report.json", "--format", format_], standalone_mode=False).exception is None
     assert CliRunner().invoke(gate, ["report.json", "--baseline", "baseline.json"], standalone_mode=False).return_value == 1
     assert not (here / "harm").exists()
+
+
+INTERRUPTED = """
+import os, pty, signal, sys, time
+from verify.commands.replay import _agreed
+
+for _ in range(150):
+    process, terminal = pty.fork()
+    if not process:
+        try:
+            _agreed("It would import this")
+        except KeyboardInterrupt:
+            os._exit(0)
+        os._exit(1)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(terminal, 1000)
+    os.kill(process, signal.SIGINT)
+    until = time.monotonic() + 10
+    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.001)
+    if ended != (process, 0):
+        os.kill(process, signal.SIGKILL)
+        sys.exit(f"it came to {ended}")
+    os.close(terminal)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_an_interrupt_at_the_moment_of_the_question_does_not_wait_for_a_key(tmp_path):
+    """Some of them come just before the read that waits: of 150 about five would."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # the installed package has more than its sources
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=tmp_path, env=own, capture_output=True, encoding="utf-8", timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+@pytest.mark.parametrize(("said", "agrees"), [("y\n", True), ("YES\n", True), ("\n", False), ("maybe\n", False), ("\x04", False)])
+def test_only_yes_is_a_yes(monkeypatch, said, agrees):
+    ours, theirs = os.openpty()
+    with open(theirs, encoding="utf-8") as terminal, open(ours, "wb"):
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True, write=lambda _: None, flush=lambda: None))
+        os.write(ours, said.encode())
+        assert _agreed("It would import this") is agrees

@@ -66,6 +66,10 @@ def test_the_command_finds_it_by_path_and_by_id_and_ends_with_1(stored):
         done = CliRunner().invoke(command, [name], standalone_mode=False)
         assert done.return_value == 1
         assert told(done.output) == told(str(report))
+    quiet = CliRunner().invoke(command, [identity, "--quiet"], standalone_mode=False)
+    assert quiet.return_value == 1
+    assert quiet.output.split(" s, ")[1] == done.output.splitlines(keepends=True)[-1].split(" s, ")[1]
+    assert quiet.output.startswith("broken: ")
 
 
 def test_what_was_mended_holds(stored, tmp_path):

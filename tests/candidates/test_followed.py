@@ -69,6 +69,22 @@ def torch_programs():
         g = torch.ops.aten.convolution(x, w, None, *how).square()
         return torch.cat([part.ravel() for part in torch.ops.aten.convolution_backward(g, x, w, [0], *how, [True, True, True])])
 
+    def sampled_back(x, grid):
+        grid, of, back = grid[None, :, :, None] * torch.tensor([0.9, -0.7], dtype=x.dtype), torch.ops.aten.grid_sampler_2d, []
+        for how in ((0, 0, True), (0, 2, True), (2, 0, False), (1, 0, True)):  # bilinear, bicubic, nearest; zeros, reflection
+            back += torch.ops.aten.grid_sampler_2d_backward(of(x, grid, *how).square(), x, grid, *how, [True, True])
+        return torch.cat([part.ravel() for part in back])
+
+    def looked_up(x):
+        f = x.floor()
+        inside = (f >= 0) & (f < 2)  # ties of whole numbers, which stand beside the point, too
+        return torch.arange(4.0, dtype=x.dtype)[torch.where(inside, f, 3).long()] * x
+
+    def padded_back(x):
+        padded, whole = torch.ops.aten.replication_pad2d(x, [1, 2, 0, 1]), torch.ops.aten._adaptive_avg_pool2d
+        back = torch.ops.aten.replication_pad2d_backward(padded.square(), x, [1, 2, 0, 1])
+        return back + torch.ops.aten._adaptive_avg_pool2d_backward(whole(x, [2, 3]).square(), x)
+
     def averaged_back(x):
         of = torch.ops.aten.avg_pool2d
         hows = [
@@ -91,8 +107,11 @@ def torch_programs():
         "convolved back": (lambda x, w: convolved_back(x, w, [2, 1], [1, 0], [1, 2], False, 1), IMAGE, KERNEL),
         "groups back": (lambda x, w: convolved_back(x, w[:2, :1], [2, 2], [1, 1], [1, 1], False, 2), IMAGE, KERNEL),
         "turned back": (lambda x, w: convolved_back(x, w[:2], [2, 1], [1, 0], [1, 1], True, 1), IMAGE, KERNEL),
+        "padded back": (padded_back, IMAGE),
+        "sampled back": (sampled_back, IMAGE[:1], X), "looked up": (looked_up, X),
         "averaged back": (averaged_back, IMAGE),
         "attention": (lambda x, y: F.scaled_dot_product_attention(x[None, None], y[None, None], (x * y)[None, None]), X, Y),
+        "heads": (lambda x, y: F.scaled_dot_product_attention(*(a.reshape(1, 2, 3, 2) for a in (x, y, x * y))), X, Y),
         "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
         "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
         "whole": (lambda x, y: x.round() + y.floor() * x.ceil() + x.frac() + (4 * x).trunc() + x.round(decimals=1), X, Y),
@@ -215,8 +234,8 @@ def jax_programs():
 
 OF_TORCH = (
     *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
-    *("convolved back", "groups back", "turned back", "averaged back"),
-    *("along the last", "attention", "distances", "activations", "whole", "remainders", "single"),
+    *("convolved back", "groups back", "turned back", "averaged back", "sampled back", "looked up", "padded back"),
+    *("along the last", "attention", "heads", "distances", "activations", "whole", "remainders", "single"),
 )
 
 
@@ -291,6 +310,35 @@ def test_what_torch_runs_by_itself_is_on_no_line_of_whoever_asks():
     f = torch.nn.functional.avg_pool3d
     report = check(lambda x: f(x[None, None], 2).sum(), at=np.ones((2, 2, 2)), laws=("gradient", "formula"), profile="quick")
     assert "the gradient's code cannot be recorded: aten.avg_pool3d_backward is not followed)" in str(report)
+
+
+@pytest.mark.parametrize("how", [("bilinear", "zeros", True), ("nearest", "reflection", True)])
+def test_a_double_backward_of_sampling_is_judged_by_its_code(how):
+    """torch has no code of its backward: what it makes of the forward's, which it takes apart, is recorded."""
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    aten, modes = torch.ops.aten, (("bilinear", "nearest").index(how[0]), ("zeros", "border", "reflection").index(how[1]), how[2])
+
+    def sampled(cut):
+        class Sampled(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, image, grid):
+                ctx.save_for_backward(image, grid)
+                return aten.grid_sampler_2d(image, grid, *modes)
+
+            @staticmethod
+            def backward(ctx, up):
+                image, grid = ctx.saved_tensors
+                return aten.grid_sampler_2d_backward(up, image.detach() if cut else image, grid, *modes, [True, True])
+
+        return Sampled
+
+    rng = np.random.default_rng(0)
+    where = {"at": (rng.normal(size=(1, 1, 3, 3)), rng.uniform(-0.8, 0.8, size=(1, 1, 2, 2))), "at_only": True}
+    for cut, due in ((False, Verdict.HOLDS), (True, Verdict.HOLDS if how[0] == "nearest" else Verdict.BROKEN)):
+        report = check(sampled(cut), derivative=2, laws=("value", "gradient"), profile="quick", **where)
+        assert report.verdict is due, str(report)
+        (told,) = report.conventions.values()
+        assert told["formula"]["source"] == "own", told["formula"]["why"]
 
 
 def test_lines_of_what_jax_writes_down():

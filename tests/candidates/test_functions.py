@@ -20,6 +20,12 @@ REPLACED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def anew():
+    """Tests change what they like before one another."""
+    process_globals.others_run()
+
+
 @pytest.mark.parametrize("case", REPLACED)
 @pytest.mark.parametrize("new", [None, np.ones(2)], ids=["None", "what cannot be compared"])
 def test_what_is_replaced_is_put_back_and_told(case, new):
@@ -61,6 +67,22 @@ def test_what_changes_between_two_calls_of_different_cases_is_no_candidates_faul
     monkeypatch.setattr(math, "tau", None)
     assert process_globals.stood(process_globals.now())
     assert process_globals.undisturbed(lambda: process_globals.stood(process_globals.now()))
+
+
+def test_what_others_change_between_two_questions_stays(monkeypatch):
+    process_globals.undisturbed(lambda: None)
+    monkeypatch.setattr(math, "tau", None)
+    process_globals.others_run()
+    process_globals.undisturbed(lambda: None)
+    assert math.tau is None
+
+
+def test_nobody_is_asked_again_for_what_the_suite_has_loaded_before(monkeypatch):
+    asked = []
+    process_globals.undisturbed(lambda: None)
+    monkeypatch.setitem(sys.modules, "verify.loaded_late", sys)
+    process_globals.undisturbed(lambda: asked.append("once"))
+    assert asked == ["once"]
 
 
 @pytest.mark.parametrize("left", [True, False], ids=["it still stands", "it is put back"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -314,3 +315,27 @@ def test_a_wrong_backward_of_a_system_is_broken():
 def test_an_example_in_half_precision_says_in_what_it_is_judged(half):
     report = check(lambda x: jnp.tanh(x) * x, at=(jnp.array([0.5, -1.0], half),), profile="quick", laws=("value",))
     assert f"the example is in {half}, and the code is judged in float64: how it computes in half precision is not asked" in str(report)
+
+
+def test_gradients_of_a_dict_are_recorded_in_its_own_order():
+    """jax sorts keys."""
+
+    @jax.custom_vjp
+    def dense(p, x):
+        return jnp.tanh(x @ p["w"] + p["b"])
+
+    def back(slip, saved, up):
+        p, x = saved
+        d = up * (1 - dense(p, x) ** 2)
+        return {"w": x.T @ d, "b": d.sum(0) * (1 + slip)}, d @ p["w"].T
+
+    rng = np.random.default_rng(0)
+    at = {"w": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}, rng.normal(size=(4, 3))
+    for slip, due in ((0.0, Verdict.HOLDS), (1e-12, Verdict.BROKEN)):
+        dense.defvjp(lambda p, x: (dense(p, x), (p, x)), partial(back, slip))
+        (result,) = check(lambda p, x: dense(p, x), at=at, laws=("formula",), profile="quick").results
+        assert result.verdict is due
+    dense.defvjp(lambda p, x: (dense(p, x), (p, x)), partial(back, 0.0))
+    report = check(lambda p, x: dense(p, x), at=at, laws=("gradient",), profile="quick", derivative=2)
+    (told,) = report.conventions.values()
+    assert (report.verdict, told["formula"]["source"]) == (Verdict.HOLDS, "own"), str(report)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
+from types import ModuleType
 
 import pytest
 
-from verify import evidence, laws, rounding
+from verify import disk_cache, evidence, laws, rounding
 from verify.api import check
+from verify.campaign.executor import execute_here
+from verify.campaign.judging import untampered
+from verify.campaign.requested import requested
 from verify.candidates import tampering
+from verify.core import softmax_cross_entropy
 from verify.evidence import Evidence, Measurement, Verdict, judge
 
 WITHOUT = {
@@ -118,6 +124,92 @@ def test_to_keep_the_suite_is_no_change_of_it(monkeypatch):
     monkeypatch.setattr(tampering, "_kept", [])
     tampering.keep()
     assert tampering.suite().stands()
+
+
+def test_in_process_whoever_changes_the_suite_holds_none_of_the_laws():
+    """It is looked at once, behind the last of them; what was broken without that stays as it was told."""
+    code, calls, last = judge.__code__, [0], [-1]
+
+    def wrong(W, X, y, reg):
+        calls[0] += 1
+        if calls[0] == last[0]:
+            judge.__code__ = (lambda measurements: Verdict.HOLDS).__code__
+        value, gradient = softmax_cross_entropy.l2(W, X, y, reg)
+        return value, 1.01 * gradient
+
+    asked, laws = {"loss": "softmax_cross_entropy", "profile": "quick", "dtypes": ("float64",)}, ("gradient", "value", "consistency")
+    check(wrong, **asked, laws=laws)  # loads what they need, behind which the suite is looked at, too
+    calls[0] = 0
+    check(wrong, **asked, laws=("gradient",))
+    last[0], calls[0] = calls[0] + 20, 0
+    report = check(wrong, **asked, laws=(*laws, "crossing"))
+    broken, *others = report.results
+    assert judge.__code__ is code
+    assert [o.task.law for o in report.inapplicable] == ["crossing"]
+    assert calls[0] > last[0]
+    assert broken.diagnosis["code"] == "scaled"
+    assert [r.law for r in others] == ["value", "consistency"]
+    for r in others:
+        assert r.verdict is Verdict.BROKEN
+        assert r.diagnosis["message"].endswith("changes what verify.evidence.judge does")
+
+
+def test_in_process_a_change_is_seen_beside_a_module_that_is_loaded(monkeypatch):
+    code = judge.__code__
+    monkeypatch.setattr(judge, "__code__", code)  # put back where this fails
+
+    def right(W, X, y, reg):
+        if "loaded_later" not in sys.modules:
+            monkeypatch.setitem(sys.modules, "loaded_later", ModuleType("loaded_later"))
+            judge.__code__ = (lambda measurements: Verdict.HOLDS).__code__
+        return softmax_cross_entropy.l2(W, X, y, reg)
+
+    first, _ = check(right, loss="softmax_cross_entropy", profile="quick", laws=("value", "gradient")).results
+    assert first.diagnosis["message"].endswith("changes what verify.evidence.judge does")
+    assert judge.__code__ is code
+
+
+@pytest.mark.parametrize(("changed", "done"), [(None, "write"), ("replaces verify.evidence.judge", "drop")])
+def test_what_was_computed_meanwhile_is_kept_only_where_nobody_changed_the_suite(monkeypatch, changed, done):
+    told = []
+    for name in ("write", "drop"):
+        monkeypatch.setattr(disk_cache, name, partial(told.append, name))
+    monkeypatch.setattr(tampering, "changed", lambda: changed)
+    assert untampered([]) == []
+    assert told == [done]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_in_process_nobody_is_told_meanwhile_that_a_law_holds(monkeypatch, interrupted):
+    """Nor after a Ctrl-C: what was judged before is told, as it stands."""
+    code, calls, last, told = judge.__code__, 0, None, []
+    monkeypatch.setattr(judge, "__code__", code)  # put back where this fails
+
+    def right(W, X, y, reg):
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            raise KeyboardInterrupt
+        judge.__code__ = (lambda measurements: Verdict.HOLDS).__code__
+        return softmax_cross_entropy.l2(W, X, y, reg)
+
+    def ask(*laws):
+        nonlocal calls
+        calls = 0
+        told.clear()
+        request = requested(right, loss="softmax_cross_entropy", profile="quick", laws=laws)
+        execute_here(request.tasks(), captured=True, on_done=told.append)
+
+    ask("value", "purity")  # loads what they need, behind which the suite is looked at, too
+    ask("value")
+    if interrupted:
+        last = calls + 1
+        with pytest.raises(KeyboardInterrupt):
+            ask("value", "purity")
+    ((task, result),) = [(o.task, o.result) for o in told]
+    assert (task.law, result.verdict) == ("value", Verdict.BROKEN)
+    assert result.diagnosis["message"].endswith("changes what verify.evidence.judge does")
+    assert judge.__code__ is code
 
 
 def test_between_two_laws_the_suite_is_looked_at_once(monkeypatch):

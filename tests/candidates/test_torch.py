@@ -1213,3 +1213,55 @@ def test_an_operator_may_be_asked_without_its_defaults_and_may_call_an_input_sel
     assert report.verdict is Verdict.HOLDS
     (told,) = report.conventions.values()
     assert told["wrt"] == ["self", "target"]
+
+
+def test_objects_that_answer_to_any_name_are_judged_beside_torch():
+    """Its functions are looked for among them."""
+
+    class Odd:
+        __hash__ = None
+
+        def __call__(self, preds, target):
+            return preds - target, np.ones_like(preds)
+
+        def __getattr__(self, name):
+            return self
+
+        def __eq__(self, other):
+            raise ValueError("neither")
+
+    assert check(Odd(), loss="squared_error", laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
+
+
+class OfOneNumber(torch.nn.Module):
+    """A parameter of no dimensions, such as a temperature."""
+
+    def __init__(self, slip=1.0):
+        super().__init__()
+        self.t, self.slip = torch.nn.Parameter(torch.tensor(1.5)), slip
+
+    def forward(self, x, y=0.0):
+        return Tempered.apply(x - y, self.t, self.slip)
+
+
+class Tempered(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, d, t, slip):
+        ctx.save_for_backward(d, t)
+        ctx.slip = slip
+        return (d * d).sum(1) * t
+
+    @staticmethod
+    def backward(ctx, up):
+        d, t = ctx.saved_tensors
+        return 2 * d * up[:, None] * t, (up * (d * d).sum(1)).sum() * ctx.slip, None
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_a_parameter_may_be_one_number(inputs, dtype):
+    given = np.random.default_rng(0).normal(size=(inputs, 3, 4)).astype(dtype)
+    how = {"at": tuple(given) if inputs > 1 else given[0], "laws": ("gradient",), "profile": "quick"}
+    assert check(OfOneNumber(), **how).verdict is Verdict.HOLDS
+    (result,) = check(OfOneNumber(2.0), **how).results
+    assert result.witness.evidence.where["input"] == "t"

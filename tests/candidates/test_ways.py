@@ -382,3 +382,9 @@ def test_who_takes_targets_for_classes_is_told_what_they_are(loss, told):
     (result,) = check(of_classes, loss=loss, laws=("value",), profile="quick").results
     assert result.verdict is Verdict.BROKEN
     assert ("to hinge y holds real numbers, -1, 1, and no classes" in result.diagnosis["message"]) is told
+
+
+def test_of_targets_nothing_is_told_where_it_is_no_crash():
+    (result,) = check(lambda W, X, y, reg: (1.0, np.zeros(3)), loss="hinge", laws=("value",), profile="quick").results
+    assert result.diagnosis["code"] == "shape"
+    assert "classes" not in result.diagnosis["message"]

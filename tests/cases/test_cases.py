@@ -14,9 +14,9 @@ from sympy import Abs, Max, Piecewise, exp
 from verify.cases import Case, families, has_kinks
 from verify.cases.digits import MOST_EXAMPLES
 from verify.cases.grid import GREATEST_SCORE, REGULARISATIONS, decode, lattice, tamed
-from verify.cases.kinks import MOST_KINKS, NEAREST
+from verify.cases.kinks import EXPONENTS, MOST_KINKS
 from verify.cases.shapes import BLOCK
-from verify.cases.tails import APART
+from verify.cases.tails import SPREADS
 from verify.data import digits
 from verify.oracle import Oracle
 from verify.spec import Claims, LossSpec, Objective, positive
@@ -152,7 +152,7 @@ def test_tails_reach_beyond_the_range_of_exp_off_and_stay_above_underflow_apart(
         [case["X"].astype("f8") @ case["W"].astype("f8").T for case in drawn(f"scores far {how}", dtype=dtype)] for how in ("apart", "off")
     )
     spreads = [np.max(np.ptp(S, axis=1)) for S in apart]
-    assert sum(spread > max(APART[dtype]) / 4 for spread in spreads) > 20
+    assert sum(spread > max(SPREADS[dtype]) / 4 for spread in spreads) > 20
     assert max(spreads) < least
     assert sum(np.max(np.ptp(S, axis=1)) < limit < np.max(S) for S in off) > 5
     assert sum(np.max(np.ptp(S, axis=1)) < limit < -np.min(S) for S in off) > 5
@@ -213,7 +213,7 @@ def test_the_kink_family_reaches_exact_kinks(dtype, delta):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_cases_near_a_kink_are_near_and_mostly_not_on_it(dtype):
     near = [nearest(case) for case in drawn("near a kink", dtype=dtype, rounds=3) if case.family == "near a kink"]
-    widest, finest = (2.0**-k for k in NEAREST[dtype])
+    widest, finest = (2.0**-k for k in EXPONENTS[dtype])
     assert len(near) >= 15
     assert max(near) <= 2 * widest  # two rows of one margin may have moved
     assert sum(distance > 0 for distance in near) >= len(near) / 2

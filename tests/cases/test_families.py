@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from verify.campaign.judging import PROBE
+from verify.campaign.conventions import PROBE
 from verify.cases import families
 from verify.cases.case import IN_BULK, NAMING
 from verify.oracle import truth_of

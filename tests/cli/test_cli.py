@@ -16,14 +16,17 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from verify import UsageError
+from verify import UsageError, storage
 from verify.campaign import configuration, reuse, witness
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
 from verify.cli import cli, main
+from verify.commands.signals import until_ended
+from verify.settings import tool
 from verify.spec.catalogue import penalties
 
 MODULE = [sys.executable, "-m", "verify"]
@@ -219,6 +222,7 @@ WRONG_USE = {
     "unknown reduction": (f"check mine.py:right {SOFTMAX} --reduction men", "Did you mean 'mean'"),
     "unknown profile": (f"check mine.py:right {SOFTMAX} --profile quik", "quick"),
     "missing file": (f"check nothere.py:f {SOFTMAX}", "there is no file nothere.py"),
+    "missing file without a loss": ("check nothere.py:f", "there is no file nothere.py"),
     "no function": (f"check mine.py {SOFTMAX}", "has no function"),
     "unknown function": (f"check mine.py:rihgt {SOFTMAX}", "Did you mean 'right'"),
     "delta that is no number": ("check mine.py:hinge --loss multiclass_hinge --delta x", "'x' is not a valid float"),
@@ -269,6 +273,9 @@ WRONG_CONFIGURATION = {
     "no loss and no example": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'", "give the name of a spec"),
     "a loss that is a number": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'\nloss = 3", "has loss = 3; give the name"),
     "a slip in the table's name": ("[tool.verfy]\nprofile = 'quick'", "has a table [tool.verfy]. Did you mean [tool.verify]?"),
+    "letters of it exchanged": ("[tool.verfiy]\nprofile = 'quick'", "has a table [tool.verfiy]. Did you mean [tool.verify]?"),
+    "its first letters exchanged": ("[tool.veirfy]\nprofile = 'quick'", "has a table [tool.veirfy]. Did you mean [tool.verify]?"),
+    "a capital letter in it": ("[tool.Verify]\nprofile = 'quick'", "has a table [tool.Verify]. Did you mean [tool.verify]?"),
     "no TOML": ("[tool.verify", "pyproject.toml cannot be read"),
     "candidates that are a number": ("[tool.verify]\ncandidates = 3", "candidates"),
     "a candidate that is text": ("[tool.verify]\ncandidates = ['mine.py:right']", "candidates"),
@@ -317,12 +324,19 @@ def test_the_server_of_a_run_is_told_which_losses_it_is_for(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("case", WRONG_CONFIGURATION)
-def test_a_wrong_configuration_is_a_usage_error_that_names_the_key(tmp_path, case):
+def test_a_wrong_configuration_is_a_usage_error_that_names_the_key(tmp_path, monkeypatch, case):
     text, message = WRONG_CONFIGURATION[case]
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     configure(tmp_path, text)
     with pytest.raises(UsageError) as caught:
         read(tmp_path).requests()
     assert message in str(caught.value)
+
+
+def test_the_table_of_another_tool_is_no_slip(tmp_path):
+    configure(tmp_path, "[tool.verity]\nprofile = 'quick'")
+    assert tool(tmp_path) == {}
 
 
 @pytest.mark.parametrize("words", ["run --output out", "list candidates"])
@@ -557,6 +571,54 @@ def test_a_run_that_a_limit_ends_says_so_and_leaves_a_report_where_it_can(tmp_pa
         assert (tmp_path / "out" / "index.html").exists()
 
 
+LIMITS_THE_COMMAND = """
+def limits_the_command(*arguments):
+    import os, resource
+    with open(f"/proc/{os.getppid()}/stat") as server:
+        command = int(server.read().rpartition(")")[2].split()[1])
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE):
+        resource.prlimit(command, limit, (3, resource.prlimit(command, limit)[1]))
+    return right(*arguments)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
+def test_a_candidate_that_lowers_the_limits_of_the_command_costs_no_report(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE + LIMITS_THE_COMMAND, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("limits_the_command") + CANDIDATE.format("right"))
+    done = subprocess.run(
+        [*MODULE, "run", *ONE_LAW.split(), "--output", "out"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert [r["verdict"] for r in json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]] == ["holds"] * 2
+    assert (tmp_path / "out" / "index.html").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_report_may_be_read_from_a_pipe(tmp_path):
+    """It is not read there a second time, for which nobody would write."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    (tmp_path / "out" / "witness").mkdir(parents=True)
+    os.mkfifo(tmp_path / "out" / "report.json")
+    with subprocess.Popen(["cat", "out/report.json"], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8") as reader:
+        try:
+            done = subprocess.run(
+                [*MODULE, "run", *ONE_LAW.split(), "--quiet", "--output", "out"], cwd=tmp_path, env=ENVIRONMENT, timeout=60, check=False
+            )
+        finally:
+            reader.kill()
+        assert done.returncode == 0
+        assert json.loads(reader.stdout.read())["verdict"] == "holds"
+
+
 def test_an_error_after_the_first_outcomes_leaves_them_in_the_report(tmp_path, monkeypatch, capsys):
     """Whatever fails in a run, or once all is judged, costs no outcome."""
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
@@ -572,14 +634,23 @@ def test_an_error_after_the_first_outcomes_leaves_them_in_the_report(tmp_path, m
         judged(tasks[:1], *given, **how)
         fails()
 
-    failing = {"api.reuse.judged": (fails_later, ["holds", "silent"]), "campaign.pictures.measured": (fails, ["holds", "holds"])}
-    for place, (by, due) in failing.items():
+    def is_lost(tasks, *given, **how):
+        judged(tasks[:1], *given, **how)
+        raise UsageError("there is no folder for temporary files.")
+
+    failing = [
+        ("api.reuse.judged", fails_later, 3, "ValueError: a bug", ["holds", "silent"]),
+        ("api.reuse.judged", is_lost, 2, "Error: there is no folder", ["holds", "silent"]),
+        ("campaign.pictures.measured", fails, 3, "ValueError: a bug", ["holds", "holds"]),
+    ]
+    for place, by, code, told, due in failing:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
         with monkeypatch.context() as patched:
             patched.setattr(f"verify.{place}", by)
             with pytest.raises(SystemExit) as ended:
                 main()
-        assert ended.value.code == 3
-        assert "ValueError: a bug" in capsys.readouterr().err
+        assert ended.value.code == code
+        assert told in capsys.readouterr().err
         results = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]
         assert [r["verdict"] for r in results] == due
 
@@ -622,6 +693,89 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
     (result,) = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))["results"]
     assert list(result["undecided"]) == ["the run was ended by SIGINT before this was judged; verify run goes on from there"]
     assert soon(lambda: not living(process.pid)), living(process.pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_second_signal_does_not_end_the_writing_of_the_report(tmp_path, monkeypatch):
+    """A shell that ends tells its jobs that its terminal was closed, and so does the system."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    monkeypatch.chdir(tmp_path)
+    told, before = [], signal.signal(signal.SIGHUP, lambda number, _: told.append(number))
+
+    def twice(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+
+    words = ["run", "--law", "value", "--profile", "quick", "--quiet"]
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("verify.campaign.pictures.measured", twice)
+            patched.setattr("verify.commands.run._keep", lambda *_: signal.raise_signal(signal.SIGHUP))
+            run = CliRunner().invoke(cli, words, standalone_mode=False)
+        assert (run.return_value, told) == (129, [])
+        latest = tmp_path / "reports" / "latest"
+        assert "</html>" in (latest / "index.html").read_text(encoding="utf-8")
+        (latest / "index.html").unlink()
+        saved = storage.save
+        with monkeypatch.context() as patched:
+            patched.setattr("verify.report.folder.save", lambda *given: (signal.raise_signal(signal.SIGHUP), told.clear(), saved(*given)))
+            run = CliRunner().invoke(cli, words, standalone_mode=False)
+        assert (run.return_value, told) == (0, [signal.SIGHUP])
+        assert "</html>" in (latest / "index.html").read_text(encoding="utf-8")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_that_comes_where_nobody_hears_what_is_raised_ends_the_run_all_the_same(name, capfd):
+    class Dies:
+        def __del__(self):
+            signal.raise_signal(signal.Signals[name])
+
+    def goes_on():
+        with until_ended():
+            Dies()
+            soon(lambda: False)
+
+    with pytest.raises(KeyboardInterrupt, match=name):
+        goes_on()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.fixture
+def terminated():
+    """Ends a block by SIGTERM, and tells who hears one behind it; the handler from before."""
+
+    def ended():
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"), until_ended():
+            signal.raise_signal(signal.SIGTERM)
+        return signal.getsignal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield ended, before
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_where_no_command_ends_signals_are_not_ignored_for_good(terminated):
+    ended, before = terminated
+    assert ended() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_signals_are_ignored_until_the_ledger_is_closed(terminated):
+    ended, before = terminated
+    told = []
+    with click.Context(cli) as whole:
+        with click.Context(cli.get_command(whole, "run"), parent=whole) as context:
+            context.call_on_close(lambda: told.append(signal.getsignal(signal.SIGTERM)))  # as the ledger
+            assert ended() == signal.SIG_IGN
+        assert told == [signal.SIG_IGN]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_an_interrupt_of_what_follows_the_judgement_leaves_the_page_too(tmp_path, monkeypatch):

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,6 +153,65 @@ def test_the_tasks_of_a_worker_that_is_killed_are_asked_again(two, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells parents")
+@pytest.mark.parametrize("call", ["wait_for_workers", "run_on_scheduler"])
+def test_a_scheduler_that_is_lost_before_anything_is_asked_is_told_in_a_sentence(monkeypatch, tmp_path, call):
+    from verify.campaign import cluster
+    from verify.errors import SchedulerLostError
+
+    def fails(*_, **__):
+        raise OSError("Stream is closed")
+
+    client = SimpleNamespace(wait_for_workers=lambda *_, **__: None, close=lambda **_: None)
+    setattr(client, call, fails)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EncodingWarning)  # dask's own, as it is loaded
+        monkeypatch.setattr("distributed.Client", lambda *_, **__: client)
+    monkeypatch.setattr(cluster, "_is_there", lambda _: None)
+    with (
+        pytest.raises(SchedulerLostError, match=r"tcp://there answers no more \(Stream is closed\)"),
+        cluster.cluster("tcp://there", [], installed=True, reports=tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("asked", ["workers", "threads"])
+def test_a_scheduler_that_is_lost_before_it_tells_its_size_is_told_in_a_sentence(asked):
+    from verify.campaign.cluster import Cluster
+    from verify.errors import SchedulerLostError
+
+    def fails():
+        raise OSError("Stream is closed")
+
+    there = Cluster(SimpleNamespace(nthreads=fails), "tcp://there", "plugin", None)
+    with pytest.raises(SchedulerLostError, match=r"tcp://there answers no more \(Stream is closed\)"):
+        getattr(there, asked)
+
+
+def test_a_scheduler_that_is_lost_as_it_takes_a_task_is_told_in_a_sentence(monkeypatch):
+    """What it took before cannot be called off either."""
+    from verify.campaign.cluster import Cluster
+    from verify.campaign.task import Request
+    from verify.errors import SchedulerLostError
+
+    taken = []
+
+    def fails(*_, **__):
+        raise OSError("Stream is closed")
+
+    def takes_one(*_, **__):
+        taken.append(SimpleNamespace(key="first") if not taken else fails())
+        return taken[0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EncodingWarning)  # dask's own, as it is loaded
+        monkeypatch.setattr("distributed.as_completed", lambda loop: SimpleNamespace(add=lambda _: None))
+    client = SimpleNamespace(nthreads=lambda: {"a worker": 9}, submit=takes_one, cancel=fails, loop=None)
+    tasks = Request(candidate="mine.py:f", loss="hinge", dtypes=("float64", "float32")).tasks()
+    with pytest.raises(SchedulerLostError, match=r"tcp://there answers no more \(Stream is closed\)"):
+        Cluster(client, "tcp://there", "plugin", None).execute(tasks, timeout=None)
+    assert len(taken) == 1
+
+
 def test_a_scheduler_that_is_lost_leaves_a_report_and_a_sentence(tmp_path):
     folder = project(tmp_path / "mine", "right", "wrong")
     with (

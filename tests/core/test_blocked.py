@@ -12,7 +12,7 @@ import pytest
 from numba import njit, prange
 from numba.core.cpu_options import ParallelOptions
 
-from verify.core import batched, linear
+from verify.core import batched, linear, tiles
 from verify.core import objective as door
 from verify.core.compiling import compiled, interpreted
 from verify.rounding import gamma
@@ -31,6 +31,8 @@ SHAPES = {  # (N, D, C): whole tiles and blocks, one more, one less, far fewer
     "all cores": (21_000, 200, 4),
     "many classes": (300, 33, 37),
     "more panels than one": (70, 300, 70),
+    "a panel of two vectors, or of three": (70, 300, 84),
+    "a panel of three vectors": (71, 300, 104),
     "more blocks than are gathered": (1000, 20, 16),
 }
 
@@ -56,7 +58,7 @@ def plain(f, W, X, y, reg):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_plain_driver_is_its_twin(loss, dtype, shape, monkeypatch):
-    monkeypatch.setattr(door, "SMALL", 0)
+    monkeypatch.setattr(door, "PLAIN_WORK", 0)
     W, X, y = point(SHAPES[shape], dtype)
     f, u = objective(loss, "l2_no_bias"), float(np.finfo(dtype).eps) / 2
     value, dW = f(W, X, y, 0.25)
@@ -64,7 +66,7 @@ def test_the_plain_driver_is_its_twin(loss, dtype, shape, monkeypatch):
     rows = np.abs(X).sum(axis=0) / len(X) * 2 + 0.5 * np.abs(W)  # magnitudes of the terms of one entry of dW
     scores = gamma(W.shape[1] + 4, u) * float((np.abs(X) @ np.abs(W).T).max())
     assert abs(value - twin_value) <= 4 * len(W) * (scores + u * abs(value))
-    assert np.all(np.abs(dW.astype("f8") - twin) <= (gamma(linear.FLUSH + linear.GATHERED, u) + 4 * scores) * rows + u)
+    assert np.all(np.abs(dW.astype("f8") - twin) <= (gamma(linear.MAX_ROWS + linear.GATHERED_BLOCKS, u) + 4 * scores) * rows + u)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -75,15 +77,15 @@ def test_float32_sums_of_many_examples_are_as_good_as_float64(loss):
     one, d_one = objective(loss, "none")(W, x, [3])
     many, d_many = objective(loss, "none")(W, np.repeat(x, 20_000, axis=0), np.full(20_000, 3))
     assert abs(many - one) <= 1e-6 * abs(one)  # the score tile may reorder the 20 products of a score
-    rounded = linear.FLUSH + linear.GATHERED + 24  # 24: the score and its row formula
+    rounded = linear.MAX_ROWS + linear.GATHERED_BLOCKS + 24  # 24: the score and its row formula
     np.testing.assert_allclose(d_many, d_one, rtol=gamma(rounded, 2.0**-24))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_mean_of_equal_losses_is_that_loss(loss, monkeypatch):
     """20,000 plain additions would lose up to 1,250 units in each of the 16 parts, and their sums some more."""
-    monkeypatch.setattr(door, "SMALL", 0)
-    monkeypatch.setattr(linear, "SHARED", 0)
+    monkeypatch.setattr(door, "PLAIN_WORK", 0)
+    monkeypatch.setattr(linear, "PARTITIONED_WORK", 0)
     rng, f = np.random.default_rng(4), objective(loss, "none")
     W, x = rng.normal(size=(10, 20)), rng.normal(size=(1, 20))
     one, many = (f(W, np.repeat(x, N, axis=0), np.full(N, 3))[0] for N in (64, 20_000))  # a sum of 64 is exact
@@ -100,7 +102,7 @@ def test_partitions_have_work_enough_and_room(N, weights, partitions):
 
 
 def test_an_infinite_loss_stays_infinite(monkeypatch):
-    monkeypatch.setattr(door, "SMALL", 0)
+    monkeypatch.setattr(door, "PLAIN_WORK", 0)
     assert objective("multiclass_hinge")(np.array([[1e308], [-1e308]]), np.array([[-8.0], [1.0]]), [0, 0])[0] == np.inf
 
 
@@ -182,6 +184,19 @@ def test_the_interpreted_twin_agrees(loss, dtype):
     rounding = 64 * float(np.finfo(dtype).eps)
     assert value == pytest.approx(twin_value, rel=rounding)
     np.testing.assert_allclose(dW, twin, rtol=rounding, atol=rounding)
+
+
+@pytest.mark.parametrize("C", range(1, 12))
+def test_products_are_those_of_the_classes_that_there_are(C):
+    """By tiles of five of them, of two and of one; what lies behind stays as it is."""
+    W, X, _ = point((9, 5, C), "float64")
+    S, sums = np.full((9, 16), np.nan), np.zeros((16, 5))
+    interpreted(tiles.scores)(W, np.empty((0, 1)), X, 0, 9, S)
+    np.testing.assert_allclose(S[:, :C], X @ W.T, rtol=1e-12)
+    assert np.all(np.isnan(S[:, C:]))
+    interpreted(tiles.accumulate)(np.nan_to_num(S, nan=1.0), C, X, 0, 9, sums)
+    np.testing.assert_allclose(sums[:C], S[:, :C].T @ X, rtol=1e-12)
+    assert not sums[C:].any()
 
 
 def test_interpreting_reaches_what_is_called():

@@ -18,7 +18,7 @@ from verify.cli import WRONG_USAGE, cli
 from verify.documents import as_json
 from verify.gate import Baseline, Policy, judged
 from verify.gate.baseline import rounded
-from verify.gate.rules import NOISE, WORSE, exit_code
+from verify.gate.rules import NOISE_FLOORS, WORSE_FACTORS, exit_code
 from verify.report import stored
 
 LAWS = ("value", "gradient", "order")
@@ -161,12 +161,12 @@ def test_a_deviation_of_every_law_is_of_one_candidate_and_yields_to_one_that_nam
     assert [a["reason"] for a in two["accepted"]] == ["known since 2001"]
 
 
-@pytest.mark.parametrize("what", WORSE)
+@pytest.mark.parametrize("what", WORSE_FACTORS)
 def test_a_figure_far_worse_than_the_baseline_is_red_and_one_within_the_margin_is_not(good, what):
-    base = changed(good, "gradient", **{what: 2 * NOISE[what] or 1e-15})
+    base = changed(good, "gradient", **{what: 2 * NOISE_FLOORS[what] or 1e-15})
     at = float(next(r for r in base["results"] if r["law"] == "gradient")[what])
-    within = gate(changed(good, "gradient", **{what: 0.99 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
-    beyond = gate(changed(good, "gradient", **{what: 1.02 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
+    within = gate(changed(good, "gradient", **{what: 0.99 * WORSE_FACTORS[what] * at}), Baseline.of(base), baseline="b.json")
+    beyond = gate(changed(good, "gradient", **{what: 1.02 * WORSE_FACTORS[what] * at}), Baseline.of(base), baseline="b.json")
     assert (within["passed"], within["warnings"]) == (True, [])
     severe, other = ("warnings", "failures") if what == "ulps" else ("failures", "warnings")  # ulps have too heavy a tail to fail by
     assert ([f["rule"] for f in beyond[severe]], beyond[other]) == ([f"worse-{what}"], [])
@@ -429,6 +429,9 @@ def test_the_life_of_a_baseline(tmp_path, monkeypatch):
     told = run("gate reports/latest/report.json", 1)
     assert "failed: mine.py:f (softmax_cross_entropy, float64) breaks the law gradient: entry [" in told
     assert "to accept: mend it, or declare it" in told
+    assert "changed: " in told
+    quiet = run("gate reports/latest/report.json --quiet", 1)
+    assert quiet == "".join(line for line in told.splitlines(keepends=True) if line.startswith(("failed: ", "  to accept: ", "gate: ")))
     assert "gate:" not in run("run --quiet --no-gate --law value", 0)
 
     (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "1") + HINGE, encoding="utf-8")

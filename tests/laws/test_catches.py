@@ -277,7 +277,7 @@ def test_misuse_that_ends_the_process_is_survived_and_told():
 
 
 def test_misuse_that_hangs_is_ended_and_told(monkeypatch):
-    monkeypatch.setattr(forked, "PATIENCE", 0.2)
+    monkeypatch.setattr(forked, "ANSWER_TIMEOUT", 0.2)
 
     def waits(W, X, y, reg):
         while y.max() >= len(W):

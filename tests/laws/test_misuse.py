@@ -87,7 +87,7 @@ def test_what_is_taken_is_told(case):
 
 
 def test_what_ends_or_holds_up_the_process_is_survived_and_told(monkeypatch):
-    monkeypatch.setattr(forked, "PATIENCE", 0.2)
+    monkeypatch.setattr(forked, "ANSWER_TIMEOUT", 0.2)
 
     def trusts_its_labels(s, y):
         if y.max() >= s.shape[1]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from implementations import hinge, margins, softmax
 
-from verify import Verdict, check
+from verify import Candidate, Verdict, check
 
 
 def _by_memory(W):
@@ -49,3 +49,10 @@ def test_what_depends_on_the_layout_by_more_than_its_own_sums_is_told(dtype):
     (result,) = check(_layout_counts, loss="multiclass_hinge", dtypes=(dtype,), laws=("purity",), profile="quick").results
     assert result.verdict is Verdict.BROKEN
     assert result.diagnosis["code"] == "nondeterministic"
+
+
+def test_a_number_has_one_layout():
+    """numpy makes an array of one of it."""
+    pair = Candidate(loss=lambda x: 3.0 * x, grad=lambda x: 3.0)
+    (result,) = check(pair, at=0.5, laws=("purity",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS, result.diagnosis

@@ -43,6 +43,12 @@ def twice(w):
     return np.sum(b)
 
 
+def inverse_norm(w):
+    n = np.sqrt((w * w).sum(1))
+    u = 1 / n
+    return np.sum(u)
+
+
 def net_slopes(local):
     def slopes(w):
         h = np.tanh(X @ w)
@@ -64,6 +70,11 @@ WRONG = {
     ),
     "1 + h²": (net, net_slopes(lambda h: 1 + h**2), "1 + h² in place of 1 − h² for the derivative of `h = np.tanh(X @ w)`"),
     "sin": (wave, lambda w: 4 * np.sin(2 * w) ** 2, "s in place of cos(x) for the derivative of `s = np.sin(w * 2)`"),
+    "−u, or the root's left out": (
+        inverse_norm,
+        lambda w: -w / (w * w).sum(1, keepdims=True),
+        "−u in place of −u² for the derivative of `u = 1 / n` (test_derivatives.py:",
+    ),
     "sigmoid": (cross_entropy, entropy_slopes, "1 − v in place of v(1 − v) for the derivative of `return 1 / (1 + np.exp(-z))`"),
 }
 

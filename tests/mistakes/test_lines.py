@@ -9,6 +9,7 @@ from verify.mistakes import Lines, Slip, in_words
 from verify.traced.record import as_run
 
 X = np.array([0.5, -1.2, 0.8])
+MANY = np.random.default_rng(0).normal(size=(5, 4))
 DATA = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
 
 
@@ -160,3 +161,15 @@ def test_the_lines_that_all_of_some_inputs_goes_through_and_nothing_else():
     assert told(0, 1) == [1, 2, 3]
     assert told(2) == [3]
     assert told(0, 2) == []
+
+
+def test_products_are_carried_back_only_in_ways_that_their_shapes_allow_for():
+    def f(x):
+        u, v, w = x[:12].reshape(4, 3), x[12:21].reshape(3, 3), x[21:].reshape(3, 2)
+        h = np.tanh(MANY @ u)
+        return np.sum(np.tanh(h @ v) @ w)
+
+    lines = lines_of(f, np.random.default_rng(0).normal(size=27))
+    plainly, slips = lines.gradient(), list(lines.products())
+    assert {s.code for s in slips} == {"transposed", "path-factor"}
+    assert not any(np.allclose(lines.gradient([s]), plainly) for s in slips)

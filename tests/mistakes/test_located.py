@@ -26,7 +26,9 @@ def of_attention(slip):
         q, k, p = saved
         d = p * (upstream - (upstream * p).sum(axis=1, keepdims=True))
         ds = d if slip == "scale" else d / np.sqrt(q.shape[1])
-        dk = (ds if slip == "transposed" else ds.T) @ q
+        dk = ds.T @ q
+        if slip == "cubed":
+            dk = dk**3
         return ds @ k, dk, d.mean(axis=0) if slip == "mean" else d.sum(axis=0)
 
     return verify.Candidate(forward=attention, backward=backward)
@@ -44,7 +46,7 @@ def of_row(upstream, saved):
 
 
 CASES = {
-    "one line is read by what is wrong": (of_attention("transposed"), "unknown", {"s = q @ k.T / np.sqrt(q.shape[1])"}),
+    "one line is read by what is wrong": (of_attention("cubed"), "unknown", {"s = q @ k.T / np.sqrt(q.shape[1])"}),
     "a mean over a broadcast axis": (of_attention("mean"), "scaled", {"z = s + b"}),
     "one factor is left out": (of_attention("scale"), "scaled", {"s = q @ k.T / np.sqrt(q.shape[1])"}),
     "one path has several lines": (verify.Candidate(forward=row, backward=of_row), "path-missing", {"r = np.sqrt(n)", "n = (q * q).sum()"}),
@@ -72,6 +74,57 @@ def test_where_everything_is_wrong_no_line_is_told_that_all_goes_through():
         verify.Candidate(loss=loss, grad=lambda x: np.cos(3 * x)), at=np.array([0.3, -0.7]), profile="quick", laws=("formula",)
     ).results
     assert (result.diagnosis["code"], result.diagnosis.get("places", [])) == ("unknown", [])
+
+
+def told(f, at):
+    (result,) = verify.check(f, at=at, profile="quick", laws=("formula",)).results
+    return result.diagnosis["message"]
+
+
+def one_entry(x):
+    b = x[5] * x[-1]
+    slopes = 3 * x**2
+    slopes[-1] += x[5] * np.exp(b)
+    slopes[5] = np.cos(7 * x[5])
+    return np.exp(b) + np.sum(x**3), slopes
+
+
+def test_the_line_of_one_entry_is_told_where_entries_are_few():
+    """As many as an integer has bits."""
+    line = "all of what is wrong comes through `b = x[5] * x[-1]` (test_located.py:"
+    assert line in told(one_entry, np.linspace(0.1, 0.9, 50))
+    assert "comes through" not in told(one_entry, np.linspace(0.1, 0.9, 70))
+
+
+def test_where_all_is_wrong_nothing_is_said_of_what_is_right():
+    def f(a, b):
+        e = np.exp(a * b)
+        return e.sum(), (np.cos(7 * a), np.sin(5 * b))
+
+    message = told(f, (np.array([0.3, -0.7]), np.array([1.3, 0.7])))
+    assert "all of what is wrong comes through `e = np.exp(a * b)`" in message
+    assert "right" not in message
+
+
+def short(x):
+    a = np.sin(x)
+    b = a + 1
+    c = 2 * b
+    return c.sum() + (x * x).sum(), 2 * x
+
+
+def long(x):
+    a = np.sin(x)
+    b = a + 1
+    c = 2 * b
+    d = c - 3
+    return d.sum() + (x * x).sum(), 2 * x
+
+
+def test_other_lines_of_one_path_are_told_where_they_are_few():
+    assert "or through `b = a + 1`" in told(short, np.array([0.3, -0.7]))
+    assert told(long, np.array([0.3, -0.7])).startswith("the gradient lacks what comes through `d = c - 3`")
+    assert "or through" not in told(long, np.array([0.3, -0.7]))
 
 
 def test_a_row_is_no_transpose_of_itself():

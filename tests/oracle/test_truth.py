@@ -123,7 +123,7 @@ def test_a_hinge_with_margins_of_the_classes_may_count_the_label_too_and_take_it
 
 
 def test_what_is_true_of_one_example_is_derived_once_whatever_its_weight_and_its_place(monkeypatch):
-    monkeypatch.setattr(instance, "KEPT", 3)
+    monkeypatch.setattr(instance, "CACHE_SIZE", 3)
     truth = truth_of(Instance(problem=weighted(problem_of(find_loss("huber"))), reduction=SUM), "float64")
 
     def elements(*targets):

@@ -400,8 +400,10 @@ CONFIGURED = {
 
 
 @pytest.mark.parametrize("case", CONFIGURED)
-def test_the_configuration_is_held_to_what_python_is(tmp_path, case):
+def test_the_configuration_is_held_to_what_python_is(tmp_path, monkeypatch, case):
     told, message = CONFIGURED[case]
+    (tmp_path / "mine.py").write_text(SOURCE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text(f'[[tool.verify.candidates]]\ntarget = "mine.py:loss"\n{told}\n', encoding="utf-8")
     with pytest.raises(UsageError, match=f"the candidate mine.py:loss: .*{message}"):
         read(tmp_path).requests()

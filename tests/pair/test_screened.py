@@ -13,7 +13,9 @@ from verify.candidates import Answer
 from verify.laws import LAWS
 from verify.oracle import Point
 from verify.pair import recorded, screened
-from verify.traced.approximate import Approximate
+from verify.rounding import SLACK
+from verify.traced.approximate import Approximate, values
+from verify.traced.record import recorded as recorded_code
 from verify.trial.derived import Derived
 
 RNG = np.random.default_rng(11)
@@ -152,6 +154,39 @@ def test_what_is_not_known_to_be_explained_is_not(answer):
     """The truth may lie anywhere in its radius."""
     number = Approximate(value=np.zeros(1), radius=np.ones(1), careful=np.full(1, 1.5), size=np.ones(1))
     assert number.explains(np.array([answer])) is (answer + 1 <= 1.5)
+
+
+def test_careful_code_has_its_own_roundings_and_inputs():
+    """Forty products of one number, and the greater of it and 0."""
+
+    def power(x):
+        y = x[0]
+        for _ in range(40):
+            y = y * x[0]
+        return y
+
+    x, u = np.array([1.01]), 2.0**-24
+    record = recorded_code(power, [x], u=u)
+    own, moved = (values(record, x[:, None], np.full(1, off), u)[0] for off in (0.0, 2.0**-16))
+    assert 40 * u <= own.careful / own.size <= 60 * u
+    assert 40 * 2.0**-16 <= moved.careful / own.size <= 60 * 2.0**-16
+    assert own.radius == moved.radius <= 1e-13
+    record = recorded_code(lambda x: np.maximum(x[0], 0), [x], u=u)
+    (one,), (both,) = (values(record, x[:, None], np.full(1, off), u)[1] for off in (0.0, 2.0))
+    assert one != both
+
+
+def test_what_slopes_are_off_and_may_be_counts_where_the_limit_is_asked():
+    along = object.__new__(screened._Along)
+    value = Approximate(value=np.zeros(3), radius=np.zeros(3), careful=np.ones(3), size=np.ones(3))
+    gradient = Approximate(value=np.zeros(1), radius=np.full(1, 0.25), careful=np.ones(1), size=np.ones(1))
+    vars(along).update(
+        steps=[0.5], approximate=value, values=np.full(3, 0.25), gradient=gradient, slopes=np.full(1, 0.5), d=np.full(1, 2.0)
+    )
+    of_values, of_both = (along.evidence(0.5, slope=slope) for slope in (False, True))
+    assert (of_values.measured, of_values.allowed) == ((0.25 + 0.25) / 0.5, SLACK * 2 / 0.5)
+    assert of_both.measured - of_values.measured == (0.5 + 0.25) * 2
+    assert of_both.allowed - of_values.allowed == SLACK * 2
 
 
 def test_steps_that_are_too_long_are_left_out_of_descent_and_nothing_else_is(monkeypatch):

@@ -30,6 +30,7 @@ def test_text_and_exit_codes():
     code, told = asked("prove", f"{TARGET}softmax", "--in-process")
     assert code == 0
     assert "proved at (2, 3): 9 label patterns, 9 sign patterns, error ≤ 2^-2" in told
+    assert asked("prove", f"{TARGET}softmax", "--in-process", "--quiet") == (0, told.splitlines(keepends=True)[0])
     code, told = asked("prove", f"{TARGET}root_of_square", "--at", "1.0,2.0", "--in-process")
     assert code == 4
     assert "square roots that depend on each other" in told

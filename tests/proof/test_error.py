@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 from verify.proof.explore import Explorer, Question
-from verify.proof.field import PRIMES, WHOLE, Budget
+from verify.proof.field import EXPONENTIAL_POWER, PRIMES, Budget
 
 LOSSES = {
     "squares": lambda x, _: sum(x * x) / 2,
@@ -30,7 +30,7 @@ def polynomials(loss):
     x = np.array(sympy.symbols("x:3"))
     t = np.array(sympy.symbols("t:3"))
     value = loss(x, np.vectorize(sympy.exp, otypes=[object]))
-    back = {sympy.exp(a): b**WHOLE for a, b in zip(x, t, strict=True)}
+    back = {sympy.exp(a): b**EXPONENTIAL_POWER for a, b in zip(x, t, strict=True)}
     for entry in x:
         found = sympy.fraction(sympy.cancel(sympy.expand(value.diff(entry), power_exp=True).subs(back)))[0]
         yield sympy.Poly(found, *x, *t)

@@ -12,7 +12,7 @@ from proof.mutants import mutants
 from proof.test_proof import LINEAR, RIGHT
 
 import verify
-from verify.campaign.judging import own_code_of
+from verify.campaign.pair_formula import own_code_of
 from verify.campaign.proving import proof_request
 from verify.errors import UsageError
 from verify.proof.shapes import patterns

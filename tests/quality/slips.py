@@ -719,7 +719,7 @@ AGAIN = [
     (gru, elsewhere(9), "rh", {"entries"}, set()),
     (infonce, elsewhere(12), "temperature", {"scaled"}, set()),
     (infonce, elsewhere(12), "one side", {"path-missing"}, {"s"}),
-    (infonce, elsewhere(12), "twice one", {"path-missing"}, {"s"}),
+    (infonce, elsewhere(12), "twice one", {"path-missing", "transposed"}, {"s"}),
     (infonce, elsewhere(12), "norm", {"path-missing"}, {"n", "v"}),
     (infonce, elsewhere(12), "no 1/n", {"path-factor", "unknown"}, {"v"}),
     (deepset, elsewhere(6), "y", {"path-missing"}, {"loss"}),

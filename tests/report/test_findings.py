@@ -17,7 +17,7 @@ from verify.report import stored
 from verify.report.findings import counts as counted
 from verify.report.findings import declarations, findings, folded, paragraph, silences, with_findings
 from verify.report.formats import RENDERINGS, render
-from verify.report.github import MOST
+from verify.report.github import MAX_ANNOTATIONS
 from verify.report.reading import cause
 
 DOCUMENT = json.loads((Path(__file__).parent / "document.json").read_text(encoding="utf-8"))
@@ -213,7 +213,7 @@ def test_ten_annotations_are_ten_findings_the_gravest_first():
         for law in SEVEN
     ]
     lines = [line for line in render(of(*results), "github").splitlines() if line.startswith("::")]
-    assert len(lines) == MOST
+    assert len(lines) == MAX_ANNOTATIONS
     graver = ["crashed", "hung", "mutates-input", "wrong", "convention"]
     assert [next(g for g in (*graver, "precision") if f"told of {g}" in line) for line in lines] == [g for g in graver for _ in range(2)]
     assert "2 more of 12 findings are in the report." in render(of(*results), "github")

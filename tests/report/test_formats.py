@@ -17,7 +17,7 @@ import verify
 from verify import UsageError
 from verify.report import stored
 from verify.report.formats import emit, render
-from verify.report.github import MOST
+from verify.report.github import MAX_ANNOTATIONS
 from verify.report.names import RENDERINGS
 
 HERE = Path(__file__).parent
@@ -228,14 +228,34 @@ def test_laws_that_were_asked_of_no_case_are_one_row_of_the_text():
     assert [row[-2] for row in rows] == ["2.0", "0.5"]
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "rows"),
+    [
+        ("holds holds holds holds", ["4 laws holds 0.4 8/8 4.0 s"]),
+        ("holds holds", ["value and order holds 0.2 4/4 2.0 s"]),
+        ("holds silent holds", ["value and descent holds 0.3 4/4 2.0 s", "order silent 0.2 2/2 1.0 s"]),
+        ("holds holds broken", ["value holds 0.1 2/2 1.0 s", "order holds 0.2 2/2 1.0 s", "descent broken 0.3 2/2 1.0 s"]),
+    ],
+)
+def test_laws_that_hold_are_one_row_of_the_text_unless_one_is_broken(verdicts, rows):
+    of_verdict = {r["verdict"]: r for r in DOCUMENT["results"]}
+    results = [
+        of_verdict[verdict] | {"law": law, "strain": strain, "cases": 2, "decided": 2}
+        for verdict, law, strain in zip(verdicts.split(), ("value", "order", "descent", "purity"), (0.1, 0.2, 0.3, 0.4), strict=False)
+    ]
+    told = render(DOCUMENT | {"results": results, "environment": DOCUMENT["environment"] | {"seconds": [1.0] * len(results)}}, "text")
+    table = [" ".join(line.split()) for line in told.split("\n\n")[0].splitlines()[1:]]
+    assert [row.partition("float64 ")[2] for row in table] == rows
+
+
 def test_annotations_stop_at_the_ten_worst():
     document = copy.deepcopy(DOCUMENT)
     broken = document["results"][1]
     document["results"] = [broken | {"strain": float(s), "candidate": f"c{s}"} for s in range(2, 30)]
     lines = render(document, "github").splitlines()
-    assert sum(line.startswith("::") for line in lines) == MOST
+    assert sum(line.startswith("::") for line in lines) == MAX_ANNOTATIONS
     assert "c29" in lines[0]
-    assert "19 more of 29 findings" in lines[MOST]
+    assert "19 more of 29 findings" in lines[MAX_ANNOTATIONS]
 
 
 def test_a_rendering_goes_to_a_file_or_to_standard_output(tmp_path, capsys):

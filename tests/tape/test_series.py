@@ -229,7 +229,7 @@ def test_of_many_curves_the_first_that_turns_is_found_in_double_precision_first(
     assert float(found.rad()) < 1e-28
     assert min(asked) < 2.0**-20
     assert kink(tape, 0.0, 0.5) is None
-    monkeypatch.setattr(series, "MANY", 10**6)
+    monkeypatch.setattr(series, "MANY_COMPARISONS", 10**6)
     assert kink(tape, 0.0, 2.0).overlaps(found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from flint import arb
@@ -51,6 +53,18 @@ def test_networks_on_boxes(name):
             thin, fat = runs(tape, at)
             assert holds(lanes.gather(np.array([out])), 0, 0, thin.registers[out])
             assert all(holds(slopes, j, 0, q.exact) for j, q in reverse.pieces(thin, fat, out).certain.items())
+
+
+@pytest.mark.parametrize("u", [vectors.U, np.array([vectors.U, 2.0**-24])])
+def test_a_constant_that_no_float_is_near_has_a_radius(u):
+    """Its nearest float is 0, which it is not."""
+    b, tiny = Builder(), Fraction(1, 10**400)
+    x = b.inputs((1,))
+    tape = b.tape(b.add(x, tiny))
+    lanes = vectors.run(tape, np.zeros((1, np.size(u))), u=u)
+    assert np.all(lanes.radii[[*tape.constants]] > 0)
+    assert np.all(lanes.radii[tape.outputs] > 0)
+    assert np.all(vectors.Vectors(np.size(u), u).number(tiny).radius > 0)
 
 
 def ends(f, *at):

@@ -196,6 +196,8 @@ def test_least_squares_are_not_asked_for_infinity():
 
     def residual(a, b):
         asked.extend(math.inf in x for x in (a, b) if type(x) is np.ndarray)
+        if any(asked[-2:]):
+            raise ValueError("would not come to an end")
         x, *_ = np.linalg.lstsq(a, b, rcond=None)
         r = a @ x - b
         return 0.5 * r @ r, (np.outer(r, x), -r)

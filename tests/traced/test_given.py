@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from verify import Verdict, check
+from verify import Candidate, Verdict, check
 from verify.problem.sampling import keeping, shown
 
 RNG = np.random.default_rng(1)
@@ -174,6 +174,62 @@ def test_a_branch_by_a_sign_that_the_example_lacks_is_told(f, law):
     told = limitations(leaky(0.01), -at, law)
     assert "x is negative in the example, and in all cases: where it is positive, the code goes another way" in told
     assert "positive" not in limitations(leaky(0.01), at * (1, -1, 1), law)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: (x.max(), (x == x.max()) / (x == x.max()).sum()),
+        lambda x: (np.minimum(np.exp(x), 10.0).sum(), np.where(np.exp(x) < 10, np.exp(x), 0.0)),
+    ],
+    ids=["the greatest", "a clip"],
+)
+def test_code_that_compares_numbers_with_each_other_or_with_a_bound_asks_for_no_sign(f):
+    for at in ([1.0, 2.0, 3.0], [1.0, 2.75, 3.0]):
+        assert "goes another way" not in limitations(f, np.array(at))
+
+
+@pytest.mark.parametrize("bound", [1.5, -1.5])
+def test_nor_does_code_with_a_bound_between_the_numbers(bound):
+    def f(x):
+        return np.maximum(x - bound, 0).sum(), 1.0 * (x > bound)
+
+    assert "goes another way" not in limitations(f, np.array([1.0, 2.0, 3.0]) * np.sign(bound))
+
+
+@pytest.mark.parametrize("turns", [lambda x: x.sum() < 0, lambda x: x[0] * x[1] < 0], ids=["all", "some"])
+def test_a_branch_by_the_signs_of_all_numbers_or_of_some_is_told(turns):
+    def f(x):
+        return x @ x, 10 * x if turns(x) else 2 * x
+
+    assert "where it is negative, the code goes another way" in limitations(f, np.array([1.0, 2.0]))
+
+
+def test_a_wrong_gradient_is_told_before_a_branch():
+    def f(x):
+        return np.abs(x).sum(), np.ones(2) if x[0] * x[1] > 0 else np.sign(x)
+
+    assert re.search(r"where it is negative, the gradient is not that of the loss \(x\[0\] is 1", limitations(f, np.array([1.0, 2.0])))
+
+
+def test_of_a_sum_that_may_be_0_nothing_is_said():
+    def f(x):  # 0.3 − 0.1 − 0.2 is not 0, but for its rounding
+        return x @ x, 2 * x if x.sum() ** 2 > 0 else 3 * x
+
+    assert "goes another way" not in limitations(f, np.array([0.1, 0.3, 0.2]))
+
+
+def test_a_branch_of_the_gradient_is_told_beside_one_of_the_loss():
+    made = Candidate(loss=lambda x: x @ x if x[0] > 1.5 else 1 * (x @ x), grad=lambda x: 2 * x if x[0] > 0 else 3 * x)
+    assert "where it is negative, the code goes another way" in limitations(made, np.array([1.0, 2.0]))
+
+
+def test_a_branch_by_a_sign_is_told_beside_one_by_an_order():
+    def f(x):
+        g = 2 * x if x[0] > x[1] else 3 * x
+        return (x * g / 2).sum(), g * 5 if x[0] < 0 else g
+
+    assert "where it is negative, the code goes another way" in limitations(f, np.array([1.0, 2.0]))
 
 
 def test_code_does_not_run_for_signs_that_the_example_lacks():

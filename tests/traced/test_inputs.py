@@ -10,7 +10,8 @@ import pytest
 from traced import several
 
 import verify
-from verify import Candidate, UsageError, Verdict, check
+from verify import Candidate, UsageError, Verdict, check, documents
+from verify.cases import Case
 
 INPUTS = {
     "svm": (several.svm_loss_vectorized, several.SVM, ["W"]),
@@ -97,6 +98,22 @@ def test_texts_masks_and_what_is_no_number_stay():
 
     report = check(f, at=([1.0, 2.0, 3.0], np.array([True, False, True]), "sum"), laws=("gradient", "formula"), profile="quick")
     assert report.verdict is Verdict.HOLDS
+    documents.validator().validate(json.loads(json.dumps(report.to_dict())))
+
+
+@pytest.mark.parametrize("mask", [np.array([True, False]), True])
+def test_truth_values_come_back_from_a_document(mask):
+    case = Case(values={"x": np.array([1.0, 2.0]), "mask": mask}, family="near", differentiated=("x",))
+    again = Case.from_dict(json.loads(json.dumps(case.to_dict())), "float64")
+    assert np.asarray(again["mask"]).dtype == bool
+    assert again.key == case.key
+
+
+@pytest.mark.parametrize(("name", "other"), [("mask", []), ("mask", [True, "0x1p+0"]), ("x", [True, False])])
+def test_a_document_has_truth_values_alone_and_not_for_variables(name, other):
+    told = Case(values={"x": np.array([1.0, 2.0]), "mask": np.array([True, False])}, family="near", differentiated=("x",)).to_dict()
+    with pytest.raises(ValueError, match="no number"):
+        Case.from_dict(told | {"values": told["values"] | {name: other}}, "float64")
 
 
 WRT = {
@@ -106,6 +123,26 @@ WRT = {
         (np.ones(2), np.ones(3)),
         "which fits none of w of shape",
     ),
+    **{
+        f"{kind}, {w.dtype}": (
+            lambda w, X, y: (X.sum() * w.sum() + y.sum(), X.sum() * np.ones(2)),
+            (w, np.ones((2, 3)), np.ones(3)),
+            f"fits w alone.*{kind}",
+        )
+        for kind, w in (
+            ("whole numbers", np.array([1, 2])),
+            ("whole numbers", np.array([1, 2], np.uint8)),
+            ("truth values", np.array([True, False])),
+        )
+    },
+    "a part of a dict": (
+        lambda params, b: (params["w"].sum() + b.sum(), np.ones(3)),
+        ({"w": np.ones(3)}, np.ones(2)),
+        "which fits none of",
+    ),
+    "names that tell nothing": (lambda x, y: ((x**2 - y**2).sum(), -2 * y), (np.ones(2), np.ones(2)), "may be for x or for y"),
+    "one name that tells nothing": (lambda s, v: (0.5 * ((s - v) ** 2).sum(), s - v), (np.ones(2), np.zeros(2)), "may be for s or for v"),
+    "names of targets alone": (lambda y, t: (0.5 * ((y - t) ** 2).sum(), y - t), (np.ones(2), np.zeros(2)), "may be for y or for t"),
     "names of none": (lambda w, v: (w @ v, {"u": v}), (np.ones(2), np.ones(2)), "gradients for u, and the inputs are w, v"),
 }
 
@@ -115,6 +152,45 @@ def test_what_a_gradient_is_for_is_asked_where_nothing_tells(name):
     f, at, message = WRT[name]
     with pytest.raises(UsageError, match=message):
         check(f, at=at, laws=("gradient",), profile="quick")
+
+
+@pytest.mark.parametrize(
+    ("f", "prediction"),
+    [(lambda s, t: (0.5 * ((s - t) ** 2).sum(), s - t), "s"), (lambda Y, Yhat: (0.5 * ((Yhat - Y) ** 2).sum(), Yhat - Y), "Yhat")],
+)
+def test_a_gradient_is_for_the_prediction_where_it_may_be_for_the_target(f, prediction):
+    report = check(f, at=(np.ones(2), np.zeros(2)), laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    (told,) = report.conventions.values()
+    assert told["wrt"] == [prediction]
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda w, k: (w.sum() * k.sum(), np.ones(5)), (np.ones(2), np.array([1, 2]))),
+        (lambda w, v: (w.sum() + v.sum(), np.ones(5), np.ones(3)), (np.ones(2), np.ones(3))),
+    ],
+    ids=["alone", "in its place"],
+)
+def test_a_gradient_of_another_shape_is_wrong_where_what_it_is_for_is_known(f, at):
+    (result,) = check(f, at=at, laws=("gradient",), profile="quick").results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "shape")
+
+
+def test_an_object_whose_methods_are_the_loss_and_its_gradient_is_told_how_to_name_them():
+    class Model:
+        def loss(self, w, X):
+            return (X @ w).sum()
+
+        def grad(self, w, X):
+            return X.sum(axis=0)
+
+        def __call__(self):
+            return self
+
+    with pytest.raises(UsageError, match=r"Candidate\(loss=obj\.loss, grad=obj\.grad\)"):
+        check(Model(), at=(np.ones(2), np.ones((3, 2))))
 
 
 def regression(w, b, X, y, reg, summed=False):
@@ -180,6 +256,10 @@ class Sparse:
     __module__ = "scipy.sparse._csr"
 
 
+class Configuration:
+    """What a function may take beside arrays."""
+
+
 WRONG_USE = {
     "too few": ((np.ones(2),), r"at has 1 inputs, and the candidate is f\(w, X\)"),
     "another name": ({"w": np.ones(2), "Z": np.ones(2)}, r"at names Z, and the candidate is f\(w, X\)"),
@@ -187,6 +267,8 @@ WRONG_USE = {
     "empty": ((np.ones(2), np.ones((0, 2))), r"at\[1\] is empty, of shape \(0, 2\)"),
     "complex": ((np.ones(2), np.ones(2) * 1j), r"at\[1\] has dtype complex128"),
     "objects": ((np.ones(2), np.array([1, None])), r"at\[1\] is an array of objects"),
+    "a configuration": ((np.ones(2), Configuration()), r"at\[1\] is a Configuration; .*partial\(f, Configuration\(…\)\)"),
+    "text": ("mine.py:at", "at is the text 'mine.py:at'.*for the command line"),
     "sparse": ((np.ones(2), Sparse()), r"at\[1\] is sparse, a Sparse.*toarray"),
     "not finite": ({"w": np.ones(2), "X": np.array([np.nan])}, r"at\['X'\] holds numbers that are not finite"),
     "a function": ((np.ones(2), np.tanh), r"at\[1\] is a function"),

@@ -106,3 +106,67 @@ def test_pieces_that_meet_with_two_slopes_are_a_kink():
         at_only=True, profile="quick", laws=("gradient", "formula"))  # fmt: skip
     assert report.verdict is Verdict.HOLDS, str(report)
     assert all(r.law != "formula" for r in report.results)
+
+
+AT_A_JUMP = {
+    "a condition": (lambda x: np.sum(np.where(x > 0, 1 + x, x)), lambda x: np.ones_like(x), [0.0, 0.5, -0.3]),
+    "floor": (lambda x: np.sum(np.floor(x) + x**2), lambda x: 2 * x, [1.0, 0.5, -0.3]),
+    "round": (lambda x: np.sum(np.round(x) * x), np.round, [0.5, 0.7, -0.3]),
+    "sign": (lambda x: np.sum(3 * np.sign(x) + x**2), lambda x: 2 * x, [0.0, 0.5, -0.3]),
+    "two that cancel along one line": (lambda x: np.sum(np.where(x > 0, 1 + x, x)), lambda x: np.ones_like(x), [0.0, 0.0]),
+    "an if": (lambda x: (x[0] + 1 if x[0] > 0 else x[0]) + x[1] ** 2, lambda x: np.array([1.0, 2 * x[1]]), [0.0, 0.5]),
+    "one number": (lambda x: 1 + x if x > 0 else x, lambda x: 1.0, 0.0),
+}
+NO_JUMP = {
+    "beside": (AT_A_JUMP["a condition"][0], AT_A_JUMP["a condition"][1], [0.2, 0.5, -0.3]),
+    "a kink": (lambda x: np.sum(np.where(x > 0, x, 0)), lambda x: 1.0 * (x > 0), [0.0, 0.5, -0.3]),
+    "pieces that meet": (huber, lambda x: np.clip(2 * x, -1, 1), [0.5, 0.2, -0.7]),
+    "pieces that are meant to meet": (
+        lambda x: np.sum(np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, 20))))), lambda x: 1 / (1 + np.exp(-x)), [20.0, 0.2]),
+}  # fmt: skip
+
+
+def told_of_a_jump(report):
+    return {line for r in report.results for line in r.limitations if "jumps at the example" in line}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", AT_A_JUMP)
+def test_a_jump_at_the_example_is_told_and_not_judged(name, dtype):
+    loss, grad, at = AT_A_JUMP[name]
+    options = {"at": np.array(at, dtype), "dtypes": (dtype,), "profile": "quick"}
+    alone = check(Candidate(loss=loss, grad=grad), at_only=True, laws=("gradient",), **options)
+    (result,) = alone.results
+    assert (alone.verdict, result.decided, len(result.undecided)) == (Verdict.SILENT, 0, 1), str(alone)
+    assert "a point beside the jump would decide it" in next(iter(result.undecided))
+    around = check(Candidate(loss=loss, grad=grad), **options)
+    assert around.verdict is Verdict.HOLDS, str(around)
+    assert len(told_of_a_jump(around)) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in AT_A_JUMP if "cancel" not in name])
+def test_by_differences_a_jump_at_the_example_is_told(name):
+    loss, grad, at = AT_A_JUMP[name]
+    report = check(Candidate(loss=loss, grad=grad), at=np.array(at), formula="differences", profile="quick", laws=("gradient", "order"))
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert len(told_of_a_jump(report)) == 1
+
+
+@pytest.mark.parametrize("name", NO_JUMP)
+def test_where_there_is_none_nothing_is_told(name):
+    loss, grad, at = NO_JUMP[name]
+    pair = Candidate(loss=loss, grad=grad)
+    assert not told_of_a_jump(check(pair, at=np.array(at), profile="quick", laws=("gradient",)))
+    assert not told_of_a_jump(check(pair, at=np.array(at), formula="differences", profile="quick", laws=("gradient", "order")))
+
+
+def test_a_wrong_gradient_is_broken_at_a_jump_too():
+    report = check(Candidate(loss=step, grad=lambda x: np.full_like(x, 7.0)), at=np.array([0.3, 0.5]), at_only=True, laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+
+
+def test_by_differences_a_small_jump_breaks_nothing():
+    """Its quotients grow, as short as steps are, and lie below the slopes at the longer ones."""
+    pair = Candidate(loss=lambda x: np.sum(np.where(x > 0, 1e-9 + x, x)), grad=np.ones_like)
+    report = check(pair, at=np.array([0.0, 0.5, -0.3]), formula="differences", profile="quick", laws=("order",))
+    assert report.verdict is Verdict.HOLDS, str(report)

@@ -301,6 +301,38 @@ def test_both_sides_of_an_open_branch_are_in_the_set_of_slopes(f):
     assert sorted(sorted(v) for v in vertices) == [[0], [1]]
 
 
+def test_a_branch_that_changes_nothing_is_no_kink():
+    def f(x):
+        loss, slope = np.sqrt(x[1] + 0.01) - np.sqrt(x[1] + 0.01), 0.0
+        for d in (x[0] - 1, 2 * x[1]):
+            v = np.maximum(d, 0)
+            loss = loss + v
+            if v > 0:
+                slope = slope + 1
+        return loss
+
+    x = np.array([0.5, 0.25])
+    record = recorded(f, [x], u=2.0**-53)
+    assert [float(s) for s in slopes(record, [arb(t) for t in x])] == [0.0, 2.0]
+    assert not any(i.op == "where" and np.array_equal(*i.ins[1:]) for i in record.tape.instructions)
+
+
+def test_pieces_that_are_one_number_with_one_slope_are_no_kink_however_many():
+    data = np.sqrt(np.arange(1.0, 13.0)) / 10
+
+    def within(x):  # as a clipped ratio of policies, within the clip
+        r = np.exp(x * data)
+        return np.minimum(r * data, np.clip(r, 0.5, 2.0) * data).sum()
+
+    def kinked(x):
+        return within(x) + np.maximum(x[0] - x[1], 0)
+
+    x = np.full(12, 0.25)
+    found = [slopes(recorded(f, [x], u=U), [arb(t) for t in x]) for f in (within, kinked)]
+    assert found[1] is None
+    assert np.allclose([float(s) for s in found[0]], np.exp(x * data) * data**2)
+
+
 def longest(x):
     """As recurrences with logarithms go: the greatest of several numbers, some of which may be −∞, is taken out and put back."""
     a = [x[0], -np.inf, x[1]]

@@ -1,6 +1,6 @@
-"""An audit: the gradient of one candidate on one large problem, every entry of it.
+"""An audit: every entry of a candidate's gradient on one large problem.
 
-The laws search small problems, where a bug shows in few numbers. An audit looks at one point of full size, 10 × 3073 weights say:
-along random directions of the candidate's own loss, which needs nothing but its values, and with a spec also against the oracle's
-subdifferential and the numerical gradient of all entries. What is wrong is narrowed down to its entries.
+The laws search small problems, where a bug shows in few numbers. An audit examines one point of full size, such as 10 × 3073 weights: along
+random directions it compares the gradient with the candidate's own loss, which needs only its values; with a spec it also compares all
+entries with the oracle's subdifferential and with the numerical gradient. Disagreements are narrowed down to single entries.
 """

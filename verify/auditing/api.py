@@ -1,4 +1,4 @@
-"""`verify.audit`: the audit of one implementation from Python."""
+"""`verify.audit`: audits one implementation from Python."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def audit(
     dtype: str = "float64",
     seed: int = 0,
 ) -> Audit:
-    """Looks at every entry of a candidate's gradient on a large problem, and names those that are wrong.
+    """Examines every entry of a candidate's gradient on a large problem, and names the wrong ones.
 
-    `at` is (W, X, y, reg), W (C, D), X (N, D) and y (N,) of 0..C−1, in this layout whatever the candidate's; without it 50 images of
-    noise with 10 × 3073 weights are taken, and, where the loss has kinks, again on some of them. `loss` is the name of a spec, or None:
-    then only the candidate's own loss speaks, at a generic point beside `at`, and W is (C, D) unless `layout` is "DC". All else is as
-    for `check`.
+    `at` is (W, X, y, reg), W (C, D), X (N, D) and y (N,) of 0..C−1, in this layout whatever the candidate's; without it 50 images of noise
+    with 10 × 3073 weights are taken, and, where the loss has kinks, again on some of them. `loss` is the name of a spec. With None the
+    gradient is only compared with the candidate's own loss, at a generic point beside `at`, and W is (C, D) unless `layout` is "DC". The
+    other arguments are those of `check`.
 
     Raises UsageError for names that do not exist, for data that do not fit, and for a candidate that gives no answer.
     """
@@ -68,7 +68,7 @@ def _case(at: Any, dtype: str) -> Case:
     try:
         W, X, y, reg = at
         W, X, y, reg = np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y), float(reg)
-    except Exception:  # whatever an object raises that is no array
+    except Exception:  # any error of an object that is no array
         raise UsageError(f"at is {shown(at)}; give (W, X, y, reg), W (C, D), X (N, D) and labels (N,) in 0..C−1, reg a number.") from None
     fits = W.ndim == 2 and X.ndim == 2 and W.shape[1] == X.shape[1] and y.shape == X.shape[:1] and W.size and X.size
     if not fits or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= len(W):

@@ -1,4 +1,4 @@
-"""The audit of one candidate at some points: what is asked, and what came of it."""
+"""The audit of one candidate at some points: its questions and their results."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 
 DIRECTIONS = 3
-"""Random directions: two wrong entries may cancel in one of them."""
+"""Number of random directions: two wrong entries may cancel in one of them."""
 
-BESIDE = 2.0**-6
-"""How far, in scores, the generic point lies from a given one: off every kink that the given one lies on."""
+KINK_OFFSET = 2.0**-6
+"""Distance, in scores, of the generic point from a given one: off every kink that the given one lies on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditPart:
-    """One of the `QUESTIONS` at one point. `entries` names what is wrong; `complete`: whether nothing else was seen to be."""
+    """One of the `QUESTIONS` at one point. `entries` are the wrong entries found; `complete` says whether no
+    further disagreement was seen.
+    """
 
     question: str
     point: str
@@ -38,21 +40,21 @@ class AuditPart:
 
     @property
     def verdict(self) -> Verdict:
-        """What the measurements come to."""
+        """The verdict on the measurements."""
         return judge(self.measurements)
 
     @property
     def strain(self) -> float:
-        """The greatest of all measurements, 0 where nothing was measured."""
+        """The greatest strain of all measurements; 0 without any."""
         return max((e.strain for f in self.measurements for e in f.evidence), default=0.0)
 
     @property
     def sensitivity(self) -> float:
-        """The smallest relative error of a typical entry that every measurement would have seen."""
+        """The smallest relative error of a typical entry that every measurement would have noticed."""
         return max((e.resolution for f in self.measurements for e in f.evidence), default=inf)
 
     def to_dict(self) -> dict[str, Any]:
-        """For the report."""
+        """The part for the report."""
         undecided = sorted({f.undecided for f in self.measurements if f.undecided is not None})
         entries = [e.where | {"allowed": e.allowed} for e in self.entries]
         told = {"question": self.question, "point": self.point, "verdict": self.verdict.value, "undecided": undecided}
@@ -62,7 +64,7 @@ class AuditPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """All parts of an audit, and the sizes of its problem: `shape` is that of W, (C, D)."""
+    """All parts of an audit, with the sizes of its problem: `shape` is that of W, (C, D)."""
 
     examples: int
     shape: tuple[int, int]
@@ -71,25 +73,25 @@ class Audit:
 
     @property
     def verdict(self) -> Verdict:
-        """Broken if a part is, silent if nothing was decided at all."""
+        """BROKEN if a part is, SILENT if nothing was decided at all."""
         return judge([f for p in self.parts for f in p.measurements])
 
     @property
     def entries(self) -> list[tuple[int, int]]:
-        """The entries of W, (C, D), that are named as wrong, each once, the first named first."""
+        """The wrong entries of W, (C, D), each once, in the order in which they were found."""
         return list(dict.fromkeys((e.where["entry"][0], e.where["entry"][1]) for p in self.parts for e in p.entries))
 
     def to_dict(self) -> dict[str, Any]:
-        """For the report."""
+        """The audit for the report."""
         parts = [p.to_dict() for p in self.parts]
         return {"examples": self.examples, "shape": list(self.shape), "dtype": self.dtype, "verdict": self.verdict.value, "parts": parts}
 
 
 def audit(candidate: Way, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
-    """Looks at every entry of the candidate's gradient at each of the cases, which are of one size, and beside them: by the
-    candidate's own loss, and, with an oracle, by the truth.
+    """Compares every entry of the candidate's gradient, at each of the cases, which are of one size, and beside them, with the candidate's
+    own loss, and, with an oracle, with the truth.
 
-    Raises Misbehaviour where the candidate gives no answer, and UsageError where it is no function of weights of several classes.
+    Raises Misbehaviour where the candidate gives no answer, and UsageError where it is not a function of weights of several classes.
     """
     if not candidate.is_of_matrices:
         raise UsageError("an audit asks for f(W, X, y, reg) and a loss of several classes: elsewhere no gradient is large.")
@@ -101,7 +103,7 @@ def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iter
     if oracle is not None:
         subject = Subject(candidate=candidate, oracle=oracle)
         yield from _against_truth(subject, case)
-        # Where a loss is not convex, a subgradient's slopes need not lie between the one-sided ones: only smooth points are asked.
+        # Where a loss is not convex, a subgradient's slopes need not lie between the one-sided ones: only smooth points are used.
         if oracle.objective.claims_convexity or subject.truth(case).gradient.is_single:
             yield _own_loss(candidate, case, seed)
     yield _own_loss(candidate, _beside(case, seed), seed)
@@ -125,8 +127,8 @@ def _own_loss(candidate: Way, case: Case, seed: int) -> AuditPart:
 
 
 def _beside(case: Case, seed: int) -> Case:
-    """A generic point near by, where scores have moved by about BESIDE."""
+    """A generic point nearby, with scores moved by about KINK_OFFSET."""
     d = rademacher(case, np.arange(case.x.size), seed=seed + DIRECTIONS)
     uneven = np.random.default_rng(seed).uniform(0.5, 1, size=d.shape).astype(case.dtype)
-    beside = case.at(case.x + case.x.dtype.type(BESIDE) * d * uneven)
+    beside = case.at(case.x + case.x.dtype.type(KINK_OFFSET) * d * uneven)
     return settled(replace(beside, family=f"beside {case.family}"))

@@ -1,4 +1,4 @@
-"""Bisection of wrong entries: groups in which gradient and loss disagree are halved until single entries are left."""
+"""Bisection of wrong entries: groups in which gradient and loss disagree are halved down to single entries."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from verify.auditing.directions import Entries, Ground, rademacher
 from verify.evidence import Evidence, of_entry
 
-MOST = 8
-"""Wrong entries that are named; where there are more, it is said."""
+MAX_NAMED = 8
+"""Wrong entries to name; further ones are only mentioned."""
 
 
-def wrong_entries(ground: Ground, *, seed: int, most: int = MOST) -> tuple[list[Evidence], bool]:
-    """(one evidence for each wrong entry, whether no other group disagrees), from the worse halves down.
+def wrong_entries(ground: Ground, *, seed: int, most: int = MAX_NAMED) -> tuple[list[Evidence], bool]:
+    """Evidence for each wrong entry, and whether no other group disagrees; the worse halves come first.
 
-    Each entry was tried by itself. Empty where a disagreement is too spread to be seen in any half.
+    Each entry is confirmed by itself. Empty where a disagreement is too spread out to show in any half.
     """
     found: list[Evidence] = []
     waiting: list[Entries] = [np.arange(ground.case.x.size)]

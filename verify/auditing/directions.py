@@ -1,4 +1,4 @@
-"""Directions in which no single wrong entry can hide, and what a candidate's gradient and its own loss say along them."""
+"""Directions in which no single wrong entry can hide, and the comparison of a candidate's gradient with its own loss along them."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from verify.rounding import SLACK, unit_roundoff
 
 Entries = NDArray[np.intp]
 TABLE_STEP = 2.0**-26
-"""Of the noise tables, in units of scores: thousands of roundings away, and no kink is likely to be so near."""
+"""Step of the noise tables, in units of scores: thousands of roundings, and hardly any kink is so near."""
 
 WIDEST = 40
-"""Columns are scaled by 2^±WIDEST at most."""
+"""Columns are scaled by at most 2^±WIDEST."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground:
-    """A candidate at one point, its gradient there, and how its loss trembles."""
+    """A candidate at one point, with its gradient and the noise of its loss there."""
 
     candidate: Way
     case: Case
 
     @cached_property
     def gradient(self) -> Floats:
-        """Its own, (C, D)."""
+        """The candidate's gradient, (C, D)."""
         return np.asarray(self.candidate(**self.case.values).gradient, np.float64)
 
     def loss(self, d: Floats, t: float) -> float:
-        """Its loss at x + td."""
+        """The candidate's loss at x + td."""
         case = self.case.at(self.case.x + self.case.x.dtype.type(t) * d)
         return self.candidate(**case.values).value
 
     @cached_property
     def u(self) -> float:
-        """Unit roundoff of its dtype."""
+        """The unit roundoff of its dtype."""
         return unit_roundoff(self.case.dtype)
 
     @cached_property
     def noise(self) -> float:
-        """The standard deviation of its loss's rounding."""
+        """The standard deviation of the rounding error of its loss."""
         d, step = rademacher(self.case, np.arange(self.case.x.size), seed=0), TABLE_STEP * self.u / unit_roundoff("float64")
         return noise(lambda t: self.loss(d, t), step=min(step, 2.0**-10), starts=(2.0**-8, -(2.0**-8), 2.0**-7), u=self.u)
 
     def along(self, d: Floats) -> Evidence:
-        """⟨g, d⟩ against the slope of the candidate's own loss. The magnitude is that of a typical entry's part."""
+        """⟨g, d⟩ against the slope of the candidate's own loss. The magnitude is the contribution of a typical entry."""
         low, high, error = slope(lambda t: self.loss(d, t), self.noise).interval
         terms = (self.gradient * d)[d != 0]
         measured, own = fsum(terms), SLACK * self.u * fsum(np.abs(terms))
@@ -68,9 +68,9 @@ class Ground:
 
 
 def rademacher(case: Case, entries: Entries, *, seed: int) -> Floats:
-    """±2^k at these entries of W (flat indices), 0 elsewhere, with signs from the seed: each entry counts, and none by luck.
+    """±2^k at these entries of W (flat indices), 0 elsewhere, with random signs: every entry contributes for certain.
 
-    A column's k makes its features about as large as others', and all together move the largest score by about 1.
+    A column's k makes its features about as large as others', and the whole direction moves the largest score by about 1.
     """
     X, shape = np.abs(case["X"]).astype(np.float64), case.x.shape
     size = np.sqrt((X * X).mean(axis=0))
@@ -85,5 +85,5 @@ def rademacher(case: Case, entries: Entries, *, seed: int) -> Floats:
 
 
 def settled(case: Case) -> Case:
-    """The case with its point on a grid, so that short steps are exact."""
+    """The case with its point rounded to a grid, so that short steps are exact."""
     return case.at(on_grid(case.x))

@@ -1,4 +1,4 @@
-"""Every entry against the numerical gradient of the core's loss: differences of values, no derivative taken by anybody."""
+"""Every entry against the numerical gradient of the core's loss, which uses values only."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from verify.laws import Subject
 from verify.spec.objective import Objective
 
 STEP = 2.0**-30
-"""The core's differences do not cancel, so that a step may be this short: hardly any kink lies within."""
+"""The core's differences do not cancel, so the step may be this short: hardly any kink lies within it."""
 
 
 def numerical(subject: Subject, case: Case) -> Measurement:
-    """One evidence: the entry that lies farthest outside [D⁻(h), D⁺(h)], relative to the oracle's rounding bound.
+    """One piece of evidence: the entry farthest outside [D⁻(h), D⁺(h)], relative to the oracle's rounding bound.
 
-    Of a convex loss, each subgradient's entries lie between the two. Undecided where the loss is another or has no kernel.
+    For a convex loss, entries of each subgradient lie between the two. Undecided for a loss that is not convex or has no kernel.
     """
     kernel = _kernel(subject.scored.objective)
     if kernel is None:
         return Measurement(undecided="no convex loss of the core")
-    from verify.core.differences import numerical_gradient  # numba, for which those who only read a report need not wait
+    from verify.core.differences import numerical_gradient  # loads numba, which reading a report does not need
 
     delta = subject.scored.objective.parameters.get("delta")
     middle, ahead = (numerical_gradient(kernel, **case.values, h=STEP, method=m, delta=delta) for m in ("centred", "forward"))
@@ -33,7 +33,7 @@ def numerical(subject: Subject, case: Case) -> Measurement:
     if subject.scored.objective.reduction == "sum":
         penalty = 2 * kernel.factor * case["reg"] * case["W"] * subject.scored.penalised(case["W"])
         between = len(case["X"]) * (between - penalty) + penalty
-    g, allowed = np.asarray(subject.reply(case).gradient, np.float64), subject.truth(case).gradient.radius
+    g, allowed = np.asarray(subject.raw_answer(case).gradient, np.float64), subject.truth(case).gradient.radius
     low, high = between.min(axis=0), between.max(axis=0)
     outside = np.where(np.isfinite(g), np.maximum(np.maximum(low - g, g - high), 0), np.inf)
     j, k = (int(i) for i in np.unravel_index(int(np.argmax(outside / allowed)), g.shape))
@@ -48,7 +48,7 @@ def numerical(subject: Subject, case: Case) -> Measurement:
 
 
 def _kernel(objective: Objective) -> Any:
-    """The core's function of this loss and penalty, None where there is none or where subgradients need not lie between slopes."""
+    """The core's function of this loss and penalty; None if there is none, or if subgradients need not lie between the slopes."""
     module = f"verify.core.{objective.loss.name}"
     if not objective.claims_convexity or not objective.loss.name.isidentifier() or find_spec(module) is None:
         return None

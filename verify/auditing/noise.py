@@ -1,6 +1,6 @@
 """The noise of a loss: the standard deviation of its own rounding, from a table of differences.
 
-Nine values at equal small steps: their fourth differences see nothing of a smooth function and 70 times the variance of the noise.
+Nine values at equal small steps: in their fourth differences a smooth function vanishes, and the variance of the noise is multiplied by 70.
 Source: J. J. Moré and S. M. Wild, Estimating Computational Noise, SIAM J. Sci. Comput. 33 (2011).
 """
 
@@ -17,13 +17,13 @@ from verify.difference import Floats
 ORDER = 4
 POINTS = 9
 TABLES = 3
-"""The median of so many: a kink inside one of them does not count."""
+"""Number of tables whose median is taken: a kink inside one of them does not count."""
 
 
 def noise(f: Callable[[float], float], *, step: float, starts: tuple[float, ...], u: float) -> float:
     """The noise of f(t), a function that moves its scores by about t: the median over tables that begin at `starts`.
 
-    At least u·|f|, the rounding of the answer itself: a table of exact values shows none.
+    At least u·|f|, the rounding of the value itself: a table of exact values shows no noise.
     """
     found = []
     for start in starts:

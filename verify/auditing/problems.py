@@ -1,4 +1,4 @@
-"""Problems of full size, like a batch of CIFAR-10: where an audit looks if it is given no data."""
+"""Problems of full size, like a batch of CIFAR-10, for audits without data."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def batches(dtype: str, oracle: Oracle, seed: int = 0, shape: tuple[int, int, in
 
 
 def large(dtype: str, seed: int = 0, shape: tuple[int, int, int] = SHAPE, kinks: Oracle | None = None) -> Case:
-    """A batch of noise images with small weights. With `kinks`, an oracle whose loss has switches, one bias after the other is
-    moved so that some example lies exactly on a kink.
+    """A batch of noise images with small weights. With `kinks`, an oracle whose loss has switches, the biases are moved one after the other
+    so that some example lies exactly on a kink.
     """
     (N, D, C), rng = shape, np.random.default_rng(seed)
     X = rng.integers(0, 256, (N, D)) * PIXEL

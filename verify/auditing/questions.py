@@ -1,4 +1,4 @@
-"""The questions of an audit, as reports tell it."""
+"""The questions of an audit, by their names in reports."""
 
 QUESTIONS = {
     "value": "the loss against the oracle's",

@@ -1,1 +1,1 @@
-"""Benchmarks: the core beside whatever is installed. Contestants take turns, answers are compared, a busy machine is noticed."""
+"""Benchmarks: the core against installed libraries. Contestants take turns, answers are compared, and a busy machine is noticed."""

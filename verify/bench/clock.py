@@ -1,4 +1,4 @@
-"""Times that can be compared: contestants take turns in shuffled rounds, and rounds in which others kept the machine busy are dropped."""
+"""Comparable times: contestants take turns in shuffled rounds, and rounds in which other processes kept the machine busy are dropped."""
 
 from __future__ import annotations
 
@@ -12,50 +12,52 @@ from pathlib import Path
 
 from verify.bench.table import Work
 
-BUSY = 0.15
-"""Cores that other processes may use in a round."""
+BUSY_CORES = 0.15
+"""Cores that other processes may use during a round."""
 
-PAUSE = 0.15
-"""Seconds before each measurement: the threads of a BLAS go on spinning after a call and slow down whoever comes next."""
+PAUSE_SECONDS = 0.15
+"""Seconds before each measurement: threads of a BLAS spin after a call and slow down the next contestant."""
 
-SHORTEST = 2e-3
-"""Seconds that a measurement takes at least; faster work is repeated."""
+MIN_SECONDS = 2e-3
+"""Least seconds of a measurement; faster work is repeated."""
 
-PATIENCE = 3
-"""Rounds that are tried for each that is wanted."""
+TRIES_PER_ROUND = 3
+"""Rounds to try for each one needed."""
 
 STAT = Path("/proc/stat")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Seconds of one call of each contestant, round by round. `quiet`: whether others left the machine alone; None: not known here."""
+    """Seconds of one call of each contestant, round by round. `quiet` says whether other processes left the
+    machine alone; None if unknown.
+    """
 
     rounds: tuple[Mapping[str, float], ...]
     dropped: int
     quiet: bool | None
 
 
-def measure(works: Mapping[str, Work], *, rounds: int, pause: float = PAUSE, shortest: float = SHORTEST, seed: int = 0) -> Times:
-    """So many rounds. Where the machine is never quiet, the rounds that there are, told as not quiet."""
+def measure(works: Mapping[str, Work], *, rounds: int, pause: float = PAUSE_SECONDS, shortest: float = MIN_SECONDS, seed: int = 0) -> Times:
+    """Times of this many rounds. If the machine is never quiet, of the rounds that there are, marked as not quiet."""
     repeats = {name: _repeats(work, shortest) for name, work in works.items()}
     order, rng = list(works), random.Random(seed)  # noqa: S311  # an order, not a secret
     kept: list[Mapping[str, float]] = []
     busy: list[Mapping[str, float]] = []
     known = STAT.exists()
-    while len(kept) < rounds and len(kept) + len(busy) < PATIENCE * rounds:
+    while len(kept) < rounds and len(kept) + len(busy) < TRIES_PER_ROUND * rounds:
         rng.shuffle(order)
         before, began = _others(), time.perf_counter()
         found = {name: _timed(works[name], repeats[name], pause) for name in order}
         share = (_others() - before) / (time.perf_counter() - began)
-        (busy if known and share > BUSY else kept).append(found)
+        (busy if known and share > BUSY_CORES else kept).append(found)
     if len(kept) < rounds:
         return Times(rounds=(*kept, *busy)[:rounds], dropped=0, quiet=False)
     return Times(rounds=tuple(kept), dropped=len(busy), quiet=True if known else None)
 
 
 def _repeats(work: Work, shortest: float) -> int:
-    """How many calls last `shortest` together. The first call may compile and does not count."""
+    """How many calls take `shortest` together. The first call may compile and does not count."""
     work()
     calls = 1
     while (spent := _timed(work, calls, 0.0) * calls) < shortest:
@@ -78,7 +80,7 @@ def _timed(work: Work, calls: int, pause: float) -> float:
 
 
 def _others() -> float:
-    """CPU seconds that all processes but this one and its children have used since the machine started; 0 where that is not told."""
+    """CPU seconds that all processes except this one and its children have used since the machine started; 0 if unknown."""
     if not STAT.exists():
         return 0.0
     user, nice, system, _, _, irq, softirq, steal, *_ = map(int, STAT.read_text(encoding="ascii").split("\n")[0].split()[1:])

@@ -1,4 +1,4 @@
-"""`verify bench`: how fast the core is here, beside what is installed."""
+"""`verify bench`: the speed of the core on this machine, against installed libraries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from verify.report.options import no_progress, text_or_json
 
 FOLDER = "reports/latest"
 
@@ -25,8 +27,8 @@ FOLDER = "reports/latest"
     metavar="BENCH.json",
     help="A stored run: end with 1 where a ratio to the fastest peer got worse by more than its spread.",
 )
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@text_or_json
+@no_progress
 def command(
     names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, before: Path | None, format_: str, quiet: bool
 ) -> int:

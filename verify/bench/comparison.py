@@ -14,7 +14,7 @@ Document = Mapping[str, Any]
 
 
 class Beside(NamedTuple):
-    """Of a setup the fastest peer, and the ratio of its time to that of the first contestant: median and quartiles. 1 is as fast."""
+    """The fastest peer of a setup, and the ratio of its time to that of the first contestant: median and quartiles. 1 is equally fast."""
 
     table: str
     setup: str
@@ -27,7 +27,7 @@ class Beside(NamedTuple):
 
 
 def beside(name: str, rows: Sequence[Document]) -> Beside | None:
-    """Of the rows of one setup; None where nobody else did all of the work."""
+    """The comparison for the rows of one setup; None if no other contestant did all of the work."""
     peers = [r for r in rows[1:] if not r["limit"] and r["share"] == 1]
     if not peers:
         return None
@@ -36,7 +36,7 @@ def beside(name: str, rows: Sequence[Document]) -> Beside | None:
 
 
 def all_beside(document: Document) -> Iterator[Beside]:
-    """Of all tables that compare sizes."""
+    """The comparisons of all tables that compare sizes."""
     for table in document["tables"]:
         if table["compares"]:
             for setup in dict.fromkeys(r["setup"] for r in table["rows"]):
@@ -46,7 +46,7 @@ def all_beside(document: Document) -> Iterator[Beside]:
 
 
 def stored(path: Path) -> Document:
-    """A document that `verify bench` wrote. Raises UsageError for any other file, and for a smoke run's."""
+    """A document written by `verify bench`. Raises UsageError for any other file, and for a smoke run's."""
     found = documents.read(path, "bench", "Give a bench.json that verify bench wrote.")
     if found["schema"] != SCHEMA:
         raise UsageError(f"--gate {path} is no document of the schema {SCHEMA}. Give a bench.json that this version of verify bench wrote.")
@@ -56,8 +56,8 @@ def stored(path: Path) -> Document:
 
 
 def worse(now: Document, before: Document) -> list[str]:
-    """What got slower beside its fastest peer by more than the spread of both: all of the middle half of its ratios now lies below all of
-    that before. Raises UsageError where no setup is in both.
+    """The setups that got slower relative to their fastest peer by more than the spread of both: the middle half of the ratios now lies
+    below that before. Raises UsageError if no setup is in both.
     """
     known = {(b.table, b.setup): b for b in all_beside(before)}
     both = [(b, known[b.table, b.setup]) for b in all_beside(now) if (b.table, b.setup) in known]

@@ -10,7 +10,9 @@ from verify.bench.text import Document, cells, columns, compared, drawing, machi
 
 
 def page(document: Document, *, report: bool = False) -> str:
-    """All tables; the figure of how cost grows stands at the table that it is of. `report`: whether one lies beside it as index.html."""
+    """The page with all tables; the figure of how cost grows stands at its table. `report` says whether one lies in the same folder as
+    index.html.
+    """
     loader = PackageLoader("verify.bench", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     told: str = pages.get_template("bench.html.j2").render(

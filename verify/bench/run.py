@@ -1,4 +1,4 @@
-"""Runs tables and tells what came of them, as one document."""
+"""Runs tables and collects the results in one document."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from verify.bench.clock import PAUSE, SHORTEST, measure
+from verify.bench.clock import MIN_SECONDS, PAUSE_SECONDS, measure
 from verify.bench.table import Setup, Table
 from verify.errors import UsageError
-from verify.versions import OWN, versions
+from verify.versions import DISTRIBUTION, versions
 
 SCHEMA = "verify-bench/1"
 ROUNDS = 9
@@ -21,13 +21,15 @@ LIBRARIES = ("numba", "numpy", "scipy", "torch", "jax", "scikit-learn", "hypothe
 
 
 def bench(chosen: Iterable[Table], *, rounds: int = ROUNDS, smoke: bool = False, on_setup: Callable[[str], None] = lambda _: None) -> Any:
-    """The document of these tables. `smoke`: sizes and rounds that take seconds, to see that it works; the times mean nothing."""
+    """The document of these tables. With `smoke`, sizes and rounds take only seconds, as a test; the times mean nothing."""
     found = []
     for table in chosen:
         rows: list[dict[str, Any]] = []
         for setup in table.setups(smoke):
             on_setup(f"{table.name}: {setup.label}")
-            rows += _rows(setup, rounds=1 if smoke else rounds, pause=0.0 if smoke else PAUSE, shortest=0.0 if smoke else SHORTEST)
+            rows += _rows(
+                setup, rounds=1 if smoke else rounds, pause=0.0 if smoke else PAUSE_SECONDS, shortest=0.0 if smoke else MIN_SECONDS
+            )
         grows = [] if table.compares else growth(rows)
         found.append({"name": table.name, "title": table.title, "compares": table.compares, "rows": rows, "growth": grows})
     return {"schema": SCHEMA, "smoke": smoke, "environment": environment(), "tables": found}
@@ -64,7 +66,7 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
 
 
 def _answers(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
-    """Each contestant's error, and what it says. Raises UsageError where an error is too large for the time to mean anything."""
+    """Each contestant's error, and its answer in words. Raises UsageError if an error is too large for the time to be meaningful."""
     if setup.error is None and setup.says is None:
         return {}, {}
     answers = {name: work() for name, work in setup.contestants.items()}
@@ -97,8 +99,8 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str]
 
 
 def environment() -> dict[str, Any]:
-    """What the times belong to."""
+    """The machine and versions of the times."""
     there = versions(LIBRARIES)
     machine = {"platform": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()}
     found = {"libraries": there, "absent": [name for name in LIBRARIES if name not in there]}
-    return machine | {"python": platform.python_version(), "verify": versions([OWN])[OWN]} | found
+    return machine | {"python": platform.python_version(), "verify": versions([DISTRIBUTION])[DISTRIBUTION]} | found

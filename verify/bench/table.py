@@ -11,17 +11,16 @@ from typing import Any
 import verify.benchmarks
 
 Work = Callable[[], Any]
-OURS = "verify"
+OUR_NAME = "verify"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One line of a table. `contestants` by name, the first of which is the one that others are compared with.
-
-    `error(answer)` is how far a contestant's answer is from the truth, `allowed` what it may be: a benchmark of wrong answers is
-    none. `says(answer)` is what it says in words, where that is what counts. `problems` is how many problems one call solves,
-    `parts` by name what share of the work a contestant does (its time is divided by it). `limits` are timed too, and bound what any
-    contestant can do. `axis` and `size` make it a point of a curve, one of a `series` where there are several.
+    """One line of a table. `contestants` by name; the others are compared with the first. `error(answer)` is the error of a contestant's
+    answer, `allowed` its bound: times of wrong answers are meaningless. `says(answer)` is the answer in words, if that is what counts.
+    `problems` is the number of problems per call, `parts` by name the share of the work that a contestant does (its time is divided by it).
+    `limits` are timed too, and bound what any contestant can do. `axis` and `size` make it a point of a curve, one of a `series` where
+    there are several.
     """
 
     label: str
@@ -39,8 +38,8 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """`setups(smoke)` makes them one after the other, so that only one's data is in memory; small and few ones for a `smoke` run. Where it
-    `compares`, what counts of a size is the ratio to the fastest peer, and else how time grows.
+    """`setups(smoke)` yields them one after the other, so that only one's data are in memory; small and few ones for a `smoke` run. If it
+    `compares`, the result for a size is the ratio to the fastest peer, otherwise how time grows.
     """
 
     name: str
@@ -50,6 +49,6 @@ class Table:
 
 
 def tables() -> dict[str, Table]:
-    """All tables by name: what each module of `verify.benchmarks` calls TABLE."""
+    """All tables by name: TABLE of each module of `verify.benchmarks`."""
     modules = (import_module(f"verify.benchmarks.{m.name}") for m in pkgutil.iter_modules(verify.benchmarks.__path__))
     return {m.TABLE.name: m.TABLE for m in modules if hasattr(m, "TABLE")}

@@ -20,20 +20,20 @@ SAYS = "says"
 
 
 def plain(document: Document) -> str:
-    """Without colours."""
+    """The document without colours."""
     buffer = StringIO()
     Console(file=buffer, width=140, highlight=False, soft_wrap=True).print(render(document))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
 def render(document: Document) -> RenderableType:
-    """All tables, then what their times belong to."""
+    """All tables, then the machine and versions."""
     smoke = [Text("a smoke run: these times mean nothing\n")] if document["smoke"] else []
     return Group(*(part for t in document["tables"] for part in _table(t)), *smoke, Text(machine(document)))
 
 
 def machine(document: Document) -> str:
-    """What the times belong to, in one line."""
+    """The machine and versions in one line."""
     e = document["environment"]
     told = f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
     return told + (f"; not installed: {', '.join(e['absent'])}" if e["absent"] else "")
@@ -46,7 +46,7 @@ def setups(table: Document) -> Iterator[tuple[str, list[Document]]]:
 
 
 def columns(rows: Sequence[Document]) -> tuple[str, ...]:
-    """What is told of some rows: answers in words where there are some, in place of errors."""
+    """The columns for some rows: answers in words, if there are any, in place of errors."""
     return (*COLUMNS[:-1], SAYS) if any(r[SAYS] for r in rows) else COLUMNS
 
 
@@ -64,7 +64,7 @@ def _table(table: Document) -> list[RenderableType]:
 
 
 def cells(r: Document) -> list[str]:
-    """One row, by `columns`."""
+    """The cells of one row, by `columns`."""
     name = f"{r['contestant']}{' (limit)' if r['limit'] else ''}{'*' if r['share'] < 1 else ''}"
     s, ratio = r["seconds"], r["ratio"]
     answer = r[SAYS] or ("" if r["error"] is None else f"{r['error']:.1e}")
@@ -72,7 +72,7 @@ def cells(r: Document) -> list[str]:
 
 
 def notes(rows: Sequence[Document]) -> list[str]:
-    """What there is to say of the times of a setup."""
+    """Notes on the times of a setup."""
     r = rows[0]
     busy = ["other processes kept the machine busy: compare with care"] if r["quiet"] is False else []
     dropped = [f"{r['dropped']} busy rounds dropped"] if r["dropped"] else []
@@ -91,13 +91,13 @@ def seconds(x: float) -> str:
 
 
 def alone(drawn: str | None) -> str | None:
-    """A drawing as a file of its own; None where there is none."""
+    """A drawing as the content of its own file; None if there is none."""
     names = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" '
     return drawn and '<?xml version="1.0" encoding="utf-8"?>\n' + drawn.replace("<svg ", names, 1)
 
 
 def drawing(document: Document) -> str | None:
-    """Time by size, both logarithmic, one line a contestant and axis, as an SVG element; None where no size moves."""
+    """Time by size, both logarithmic, one line per contestant and axis, as an SVG element; None if no size varies."""
     rows = [r for t in document["tables"] if not t["compares"] for r in t["rows"] if r["axis"]]
     if not rows:
         return None
@@ -118,8 +118,8 @@ def drawing(document: Document) -> str | None:
 
 
 def compared(document: Document) -> str | None:
-    """The ratio to the fastest peer by size, both logarithmic, one line a size that moves and a series: above 1 the first contestant is
-    faster. An SVG element; None where no table compares.
+    """The ratio to the fastest peer by size, both logarithmic, one line per varying size and series: above 1 the first contestant is
+    faster. An SVG element; None if no table compares.
     """
     points: dict[tuple[str, str], list[tuple[int, Beside]]] = {}
     for table in document["tables"]:

@@ -1,1 +1,1 @@
-"""The matrix candidate × dtype × law: what is in it, and its execution on worker processes."""
+"""The matrix candidate × dtype × law: its contents, and its execution on worker processes."""

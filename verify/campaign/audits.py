@@ -11,44 +11,42 @@ from pebble import ProcessExpired
 
 from verify.auditing.audit import audit
 from verify.auditing.problems import SHAPE, batches
-from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.judging import conventions
+from verify.campaign.candidate_run import DEFAULT_TIMEOUT
+from verify.campaign.conventions import conventions
 from verify.campaign.task import Request
 from verify.campaign.workers import workers
 from verify.candidates import Misbehaviour
 from verify.errors import UsageError
 from verify.oracle import Oracle
 
-Told = list[dict[str, Any]]
-
 NO_WEIGHTS = "takes no weights of several classes, so that its gradient is never large: the laws look at all of it"
-"""Why there is nothing to audit; the laws are judged all the same."""
+"""Reason why there is nothing to audit; the laws are judged all the same."""
 
 
-def audited(request: Request, timeout: float | None) -> Told:
+def audited(request: Request, timeout: float | None) -> list[dict[str, Any]]:
     """The audit of a request at each dtype."""
-    found: Told = []
+    audits: list[dict[str, Any]] = []
     limit = timeout or DEFAULT_TIMEOUT
     with workers(1) as pool:
         waiting = {d: pool.schedule(audited_here, args=[request, d], timeout=limit) for d in request.dtypes}
         for dtype, future in waiting.items():
             try:
-                found.append(future.result(timeout=limit * len(waiting)))  # a worker that ends with code 0 is never missed by the pool
+                audits.append(future.result(timeout=limit * len(waiting)))  # the pool does not notice a worker that ends with code 0
             except TimeoutError:
-                found.append(_unanswered(request, dtype, f"gave no answer within {limit:g} s"))
+                audits.append(_unanswered(request, dtype, f"gave no answer within {limit:g} s"))
             except ProcessExpired as lost:
-                found.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
+                audits.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
             except BrokenProcessPool:
-                found.append(_unanswered(request, dtype, "ended the server of all workers"))
+                audits.append(_unanswered(request, dtype, "ended the server of all workers"))
             except UsageError:
                 raise
-            except Exception as error:  # whatever a candidate raises or leaves behind
-                found.append(_unanswered(request, dtype, f"the audit failed ({type(error).__name__})", verdict="silent"))
-    return found
+            except Exception as error:  # anything that a candidate raises or leaves behind
+                audits.append(_unanswered(request, dtype, f"the audit failed ({type(error).__name__})", verdict="silent"))
+    return audits
 
 
 def audited_here(request: Request, dtype: str) -> dict[str, Any]:
-    """The same at one dtype, in this process."""
+    """The audit of a request at one dtype, in this process."""
     with redirect_stdout(StringIO()):
         known = conventions(request)
         if known.complaint is not None:
@@ -58,10 +56,10 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
         oracle = Oracle(known.scored, dtype)
         try:
             shape = (*SHAPE[:2], known.scored.classes or SHAPE[2])
-            found = audit(known.candidate, batches(dtype, oracle, request.seed, shape), oracle, seed=request.seed)
+            result = audit(known.candidate, batches(dtype, oracle, request.seed, shape), oracle, seed=request.seed)
         except Misbehaviour as error:
             return _unanswered(request, dtype, str(error))
-        return {"candidate": request.name, "loss": request.loss} | found.to_dict()
+        return {"candidate": request.name, "loss": request.loss} | result.to_dict()
 
 
 def _unanswered(request: Request, dtype: str, reason: str, *, verdict: str = "broken") -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What workers share with the command: anonymous locks, and a pipe of answers that nobody can stop up.
+"""What workers share with the command: anonymous locks, and a pipe of answers that nothing can block for ever.
 
-A lock by a name, as `multiprocessing` has them, a candidate can remove, a killed run leaves behind, and a worker that is being ended finds
-no more. Who ends in the middle of an answer, or writes something else, must not have the command wait for the rest.
+A named lock, as in `multiprocessing`, can be removed by a candidate, is left behind by a killed run, and is lost to a worker that is being
+ended. A process that ends in the middle of an answer, or writes something else, must not make the command wait for the rest.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from typing import Any
 
 from verify.campaign.unpickling import unpickled
 from verify.elapsed import now
+from verify.errors import UsageError
 
-PAUSE = 0.001
-"""Seconds between two tries for a lock, which others hold for as long as a message takes."""
-PATIENCE = 60.0
-"""Seconds for which a message that has begun may stand still: its writer hands all of it to the system at once."""
-LOOK = 0.25
-"""Seconds after which whoever waits for the rest of a message sees that the pipe was closed."""
+LOCK_INTERVAL = 0.001
+"""Seconds between two attempts to take a lock, which is held for as long as a message takes."""
+MESSAGE_TIMEOUT = 60.0
+"""Seconds that a started message may pause: its writer passes all of it to the system at once."""
+CLOSED_CHECK_INTERVAL = 0.25
+"""Seconds between checks whether the pipe was closed, while the rest of a message is awaited."""
 
 
 class Garbled(OSError):
-    """What came through the pipe is no message of a worker's."""
+    """The data in the pipe is no message of a worker."""
 
 
 if sys.platform != "win32":
     import fcntl
 
     class Lock:
-        """A lock between processes that the one which holds it may take again, as `multiprocessing.RLock`: one of the system's on a file
-        without a name. Who ends lets it go. It is for one thread of each process.
+        """A reentrant lock between processes, like `multiprocessing.RLock`: a lock of the system on a file without a name. The end of a
+        process releases it. It is for one thread of each process.
         """
 
         def __init__(self, file: int | None = None) -> None:
-            """Takes over the `file`, or makes one."""
+            """Takes over the `file`, or creates one."""
             self._file, self._held = _nameless() if file is None else file, 0
             weakref.finalize(self, os.close, self._file)
 
         def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-            """Whether it is held now; waits for that as long as is said, for ever where nothing is."""
+            """Takes the lock, waiting for at most `timeout` seconds, without one for ever; returns whether it is held."""
             end = now() + timeout if timeout is not None else None
             while not (self._held or self._taken()):
                 if not block or (end is not None and now() > end):
                     return False
-                time.sleep(PAUSE)
+                time.sleep(LOCK_INTERVAL)
             self._held += 1
             return True
 
@@ -62,7 +63,7 @@ if sys.platform != "win32":
             return True
 
         def release(self) -> None:
-            """Lets it go, once for each time that it was taken."""
+            """Releases the lock once; it is free after as many releases as acquisitions."""
             self._held -= 1
             if not self._held:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
@@ -80,23 +81,23 @@ if sys.platform != "win32":
             return os.dup(file.fileno())
 
     class Answers(connection.Connection):
-        """The end of a pipe at which messages are read. Raises Garbled for what is none, and where one goes no further."""
+        """The reading end of a pipe of messages. Raises Garbled for data that is no message, and for a message that stops half-way."""
 
         def _recv(self, size: int, read: Callable[[int, int], bytes] = os.read) -> io.BytesIO:
             whole, since = io.BytesIO(), now()
             while whole.tell() < size:
-                if connection.wait([self], LOOK):
+                if connection.wait([self], CLOSED_CHECK_INTERVAL):
                     part = read(self.fileno(), min(size - whole.tell(), MOST))
                     if not part:
                         raise EOFError
                     whole.write(part)
                     since = now()
-                elif now() - since > PATIENCE:
+                elif now() - since > MESSAGE_TIMEOUT:
                     raise Garbled("a message goes no further")
             return whole
 
         def recv(self) -> Any:
-            """The next message. Raises EOFError where nobody writes any more."""
+            """The next message. Raises EOFError once the pipe has no writer."""
             data = self.recv_bytes()
             try:
                 return unpickled(data)
@@ -108,7 +109,13 @@ if sys.platform != "win32":
 
     reduction.register(Answers, connection.reduce_connection)  # type: ignore[attr-defined]
 
+    def _refusal(error: UsageError) -> tuple[type[UsageError], tuple[str]]:
+        return UsageError, (str(error),)
+
+    # Whatever libraries that the candidate imports do to the pickling of exceptions, as tblib does for dask: the reader accepts plain data.
+    reduction.register(UsageError, _refusal)
+
     def pipe() -> tuple[Answers, connection.Connection]:
-        """A pipe: the end to read at, and the one to write to."""
+        """A pipe: its reading end and its writing end."""
         reader, writer = os.pipe()
         return Answers(reader, writable=False), connection.Connection(writer, readable=False)

@@ -1,7 +1,7 @@
 """Tasks on the workers of a cluster that dask.distributed knows: `verify run --scheduler ADDRESS`, with the extra `cluster`.
 
-The scheduler hands units out, and again where a worker is lost. What a unit comes to does not depend on where it is judged: workers must
-have the same Python, numpy, numba and suite, which is looked at before anything starts.
+The scheduler distributes units, and repeats those of lost workers. The outcome of a unit does not depend on the machine: workers must have
+the same Python, numpy, numba and suite, which is checked before anything starts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from verify.campaign.sources import digest, settings, suite
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, lost_elsewhere
 from verify.errors import SchedulerLostError, UsageError
 
-PATIENCE = 30.0
-"""Seconds that are waited for the scheduler, and for its first worker."""
+CONNECT_TIMEOUT = 30.0
+"""Seconds to wait for the scheduler, and for its first worker."""
 
-ALIKE = (
+SAME_VERSION = (
     "numpy",
     "numba",
     "hypothesis",
@@ -39,26 +39,25 @@ ALIKE = (
     "scikit-learn",
     "verify-gradients",
 )
-"""What must be the same there as here, as far as it is here: numbers depend on it."""
+"""Packages whose versions must be the same on the workers, if they are installed here: numbers depend on them."""
 
 VERSIONS = f"""{{'python': __import__('platform').python_version()}} | {{
-    name: next((d.version for d in __import__('importlib.metadata').metadata.distributions(name=name)), 'none') for name in {ALIKE!r}}}"""
-"""Asks any Python, whether it has verify or not."""
+    name: next((d.version for d in __import__('importlib.metadata').metadata.distributions(name=name)), 'none')
+    for name in {SAME_VERSION!r}}}"""
+"""Code that reports versions in any Python, with or without verify."""
 
 SUITE = "verify (its files)"
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
-"""Those whose level dask sets: one that has its own does not follow the one above it."""
+"""Loggers whose level dask sets: a logger with its own level ignores that of its parent."""
 
 UNITS = 4
-"""Units that wait for each thread of the workers: so many are with the scheduler that nobody waits, and no more."""
+"""Units sent to the scheduler per thread of the workers: enough that no thread waits."""
 
 
 @contextmanager
 def cluster(address: str, requests: Sequence[Request], *, installed: bool, reports: Path) -> Iterator[Cluster]:
-    """The cluster of the scheduler at an address, with the project on its workers, unless it is `installed` there. `reports` is no part of
-    it.
-
-    Raises UsageError where there is no such scheduler, no worker, or one that differs.
+    """The cluster of the scheduler at an address, with the project copied to its workers, unless it is `installed` there. `reports` is not
+    copied. Raises UsageError where there is no such scheduler, no worker, or one that differs, and SchedulerLostError.
     """
     try:
         import distributed
@@ -72,20 +71,21 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
             f"{of_files[0]} is a file here, and --installed sends none. Name candidates as package.module:function, or leave it out."
         )
     for logger in LOGGERS:
-        logging.getLogger(logger).setLevel(logging.CRITICAL)  # a lost worker is told by us, and a run that is ended, too
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # lost workers and ended runs are reported here
     try:
         _is_there(address)
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(
             f"there is no scheduler at {address!r} ({error or type(error).__name__}). Start one with `dask scheduler`."
         ) from None
     try:
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            raise UsageError(f"the scheduler at {address} has no workers. Start some with `dask worker {address}`.") from None
-        _compare(client, address)
+        with _answering(address):
+            try:
+                client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
+            except TimeoutError:
+                raise UsageError(f"the scheduler at {address} has no workers. Start some with `dask worker {address}`.") from None
+            _compare(client, address)
         own_package = (
             not installed and len(of_files) < len(targets - {t for t in targets if t.startswith("verify.")}) and project.is_built(folder)
         )
@@ -95,43 +95,59 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         from verify.campaign.dask_plugin import ProjectPlugin
 
         plugin = ProjectPlugin(f"verify-{uuid4().hex}", files, wheel, settings())
-        client.register_plugin(plugin, name=plugin.name)
+        with _answering(address):
+            client.register_plugin(plugin, name=plugin.name)
         depends = {str(p): digest(str(folder / p)) for p in there} if own_package else None
         try:
             yield Cluster(client, address, plugin.name, depends)
         finally:
-            with suppress(Exception):  # the scheduler may have gone
+            with suppress(Exception):  # the scheduler may be gone
                 client.unregister_worker_plugin(plugin.name)
     finally:
-        with suppress(Exception):  # it may have gone
-            client.close(timeout=PATIENCE)
+        with suppress(Exception):  # it may be gone
+            client.close(timeout=CONNECT_TIMEOUT)
+
+
+@contextmanager
+def _answering(address: str) -> Iterator[None]:
+    """Raises SchedulerLostError where a call of the scheduler fails in the block."""
+    try:
+        yield
+    except OSError as error:
+        told = f"the scheduler at {address} answers no more ({error})"
+        raise SchedulerLostError(f"{told}. Start one again, or judge here; verify run goes on from its ledger.") from None
 
 
 def _is_there(address: str) -> None:
-    """Raises OSError or ValueError where nobody listens: a client of dask that finds nobody waits for itself when it goes."""
+    """Raises OSError or ValueError where nothing listens: a dask client without a scheduler hangs when it closes."""
     from distributed.comm import get_address_host_port, parse_address
 
     kind, _ = parse_address(address)
     if kind in ("tcp", "tls"):
-        socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
+        socket.create_connection(get_address_host_port(address), timeout=CONNECT_TIMEOUT).close()
 
 
 class Cluster:
-    """Judges tasks on the workers of a cluster, as `executor.execute` does here."""
+    """Judges tasks on the workers of a cluster, as `executor.execute` does on this machine."""
 
     def __init__(self, client: Any, address: str, plugin: str, depends: Mapping[str, str | None] | None) -> None:
-        """`depends` are the project's files where its wheel is judged, of which the workers do not know what it was made from."""
+        """Connects to the cluster. `depends` are the project's files where its wheel is judged: the workers do not know its sources."""
         self._client, self._address, self._plugin, self._depends = client, address, plugin, depends
 
     @property
     def workers(self) -> int:
-        """How many there are now."""
-        return len(self._client.nthreads())
+        """The present number of workers."""
+        return len(self._threads())
 
     @property
     def threads(self) -> int:
-        """Units that they judge at a time."""
-        return sum(self._client.nthreads().values())
+        """The number of units that the workers judge at a time."""
+        return sum(self._threads().values())
+
+    def _threads(self) -> dict[str, int]:
+        """The threads of each worker by its address. Raises SchedulerLostError."""
+        with _answering(self._address):
+            return dict(self._client.nthreads())
 
     def execute(
         self,
@@ -142,7 +158,7 @@ class Cluster:
         on_refused: Refuse = raised,
         before: Sequence[Outcome | Inapplicable] = (),
     ) -> list[Outcome | Inapplicable]:
-        """See `Execute`. What is asked of the workers is given up where this is left. Raises SchedulerLostError."""
+        """See `Execute`. Leaving it cancels what was sent to the workers. Raises SchedulerLostError."""
         import distributed
 
         outcomes: dict[int, Outcome | Inapplicable] = {}
@@ -170,13 +186,10 @@ class Cluster:
             return True
 
         def fill() -> None:
-            try:
+            with _answering(self._address):
                 most = max(1, UNITS * self.threads)
                 while len(waiting) < most and ask():
                     pass
-            except OSError as error:
-                told = f"the scheduler at {self._address} answers no more ({error})"
-                raise SchedulerLostError(f"{told}. Start one again, or judge here; verify run goes on from its ledger.") from None
 
         futures: dict[Any, Any] = {}
         try:
@@ -202,10 +215,10 @@ class Cluster:
         return [outcomes[i] for i in range(len(tasks)) if i in outcomes]
 
     def _answer(self, future: Any, tasks: Sequence[Task]) -> Iterator[Outcome | Inapplicable | UsageError | None]:
-        """What a unit came to, as outcomes of the tasks that were asked here."""
+        """The outcome of a unit, as outcomes of the local tasks."""
         try:
             answer = future.result()
-        except Exception as error:  # workers were lost over it again and again, or something is wrong there
+        except Exception as error:  # workers were lost again and again, or something is wrong there
             answer, why = None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is told'}"
         else:
             why = "the process that judged it ended"
@@ -222,20 +235,22 @@ class Cluster:
 
 
 def _units(tasks: Sequence[Task]) -> Iterator[list[int]]:
-    """What is judged together: all laws on a candidate at a dtype, which share what is true; each part of a large search by itself."""
+    """Groups tasks that are judged together: all laws on a candidate at a dtype, which share the truth; each part of a large search by
+    itself.
+    """
     for (_, _, part), group in groupby(range(len(tasks)), key=lambda i: (id(tasks[i].request), tasks[i].dtype, tasks[i].part)):
         mine = [*group]
         yield from [[i] for i in mine] if part else [mine]
 
 
 def _compare(client: Any, address: str) -> None:
-    """Raises UsageError with a table of what differs on the scheduler or on workers."""
-    own = eval(VERSIONS)  # noqa: S307  # ours
+    """Raises UsageError with a table of the differences on the scheduler and the workers."""
+    here = eval(VERSIONS)  # noqa: S307  # ours
     theirs = {"the scheduler": client.run_on_scheduler(eval, VERSIONS)} | client.run(eval, VERSIONS)
     differ = {
         (what, version, there[what]): [w for w, t in theirs.items() if t[what] == there[what]]
         for there in theirs.values()
-        for what, version in own.items()
+        for what, version in here.items()
         if there[what] != version and version != "none"
     }
     if not differ:

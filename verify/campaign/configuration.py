@@ -1,4 +1,4 @@
-"""`[tool.verify]` of pyproject.toml, and what is judged where there is none: the built-in core."""
+"""`[tool.verify]` of pyproject.toml, and the built-in core, which is judged where there is none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from verify.campaign.requested import requested
+from verify.campaign.requested import CODE, requested
 from verify.campaign.task import Request
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS
@@ -19,8 +19,7 @@ from verify.profiles import DTYPES, PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
 
-CODE_KEYS = ("at", "inputs", "wrt", "reference", "surrogate", "derivative", "at_only", "convex", "formula")
-CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE_KEYS)
+CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +32,13 @@ class Configuration:
     scheduler: str | None = None
 
     def requests(self, *, profile: str | None = None, seed: int | None = None, laws: tuple[str, ...] | None = None) -> list[Request]:
-        """One request for each candidate; what is given here comes before the file."""
+        """One request for each candidate; arguments override the file."""
         profile, seed = profile or self.profile, self.seed if seed is None else seed
         return [_request(c, profile, seed, laws) for c in self.candidates]
 
 
 def read(folder: Path) -> Configuration:
-    """The configuration of a folder's pyproject.toml. Raises UsageError for keys and values that do not exist."""
+    """The configuration in a folder's pyproject.toml. Raises UsageError for unknown keys and invalid values."""
     table, file = tool(folder), folder / "pyproject.toml"
     if table is None:
         return Configuration(candidates=tuple(core_candidates()))
@@ -59,12 +58,14 @@ def read(folder: Path) -> Configuration:
             raise UsageError(f"a candidate of {file} has no target. Each [[tool.verify.candidates]] needs one, such as 'losses.py:svm'.")
         if not isinstance(c.get("loss", NO_LOSS), str):
             raise UsageError(f'the candidate {c["target"]} has loss = {shown(c["loss"])}; give the name of a spec, FILE.py or "none".')
-    found = tuple(core_candidates()) if candidates is None else tuple(candidates)
-    return Configuration(candidates=found, profile=profile, seed=seed, scheduler=table.get("scheduler"))
+    listed = tuple(core_candidates()) if candidates is None else tuple(candidates)
+    return Configuration(candidates=listed, profile=profile, seed=seed, scheduler=table.get("scheduler"))
 
 
 def core_candidates() -> Iterable[Mapping[str, Any]]:
-    """Every kernel of the core whose loss has a spec, with each penalty that it has, at both dtypes. Their files are read, not imported."""
+    """Every kernel of the core whose loss has a spec, with each of its penalties, at both dtypes. The kernels' files are read, not
+    imported.
+    """
     core = find_spec("verify.core")
     folders = core.submodule_search_locations if core else None
     kernels = {m.name for m in pkgutil.iter_modules(folders)}
@@ -76,19 +77,19 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
 
 
 def _assigned(source: str) -> set[str]:
-    """The names that a module's top level assigns."""
+    """The names assigned at the top level of a module."""
     at_top = (node for statement in ast.parse(source).body if isinstance(statement, ast.Assign) for node in ast.walk(statement))
     return {node.id for node in at_top if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
-    given = {key: value for key, value in c.items() if key not in ("target", "loss")}
+    options = {key: value for key, value in c.items() if key not in ("target", "loss")}
     loss = None if c.get("loss", NO_LOSS) == NO_LOSS else c["loss"]
     try:
-        if isinstance(given.get("at"), str):
-            from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
+        if isinstance(options.get("at"), str):
+            from verify.pair.literals import read_example  # imported only for pairs, since it is slow
 
-            given["at"] = read_example(given["at"])
-        return requested(c["target"], loss=loss, **given, laws=laws, profile=profile, seed=seed)
+            options["at"] = read_example(options["at"])
+        return requested(c["target"], loss=loss, **options, laws=laws, profile=profile, seed=seed)
     except UsageError as error:
         raise UsageError(f"the candidate {c['target']}: {error}") from None

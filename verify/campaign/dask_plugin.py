@@ -1,4 +1,4 @@
-"""The project on the workers of dask: unpacks its files where each worker keeps its own, and starts processes that judge there."""
+"""The project on the workers of dask: unpacks its files in each worker's own folder, and starts processes that judge there."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from distributed import WorkerPlugin, get_worker
 from verify.campaign.remote import Answer, Judge, Unit
 
 MOST_LOST = 2
-"""Times that the process which judges a unit may end over it; then the unit is to blame."""
+"""How often a process may end while judging a unit before the unit is blamed."""
 
 
 class ProjectPlugin(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose types are not looked at
-    """What every worker of dask gets, those that join later too."""
+    """The plugin of every worker of dask, also of those that join later."""
 
     def __init__(self, name: str, files: bytes | None, wheel: bytes | None, settings: Mapping[str, str]) -> None:
-        """`files` are a zip of the project's folder, `wheel` one of its package; `settings` are as `sources.settings` has them."""
+        """`files` is a zip of the project's folder, `wheel` one of its package; `settings` are those of `sources.settings`."""
         self.name, self.files, self.wheel, self.settings = name, files, wheel, dict(settings)
 
     def setup(self, worker: Any) -> None:
-        """Unpacks it."""
+        """Unpacks the project."""
         self.home = Path(worker.local_directory) / self.name
         self.project, self.library = self.home / "project", self.home / "site-packages"
         for folder, packed in ((self.project, self.files), (self.library, self.wheel)):
@@ -39,14 +39,14 @@ class ProjectPlugin(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose t
         self.over = False
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002
-        """Ends its processes, whatever they are busy with: the run is over."""
+        """Ends the worker's processes, whatever they are doing: the run is over."""
         self.over = True
         for judge in self.judges:
             judge.end()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def judge(self, unit: Unit) -> Answer | None:
-        """What a unit came to; None where it ended its process. Each thread of the worker has one for itself meanwhile."""
+        """The outcome of a unit; None where it ended its process. Each thread of the worker uses one process at a time."""
         for _ in range(MOST_LOST):
             if self.over:
                 break
@@ -64,6 +64,6 @@ class ProjectPlugin(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose t
 
 
 def judge(unit: Unit, plugin_name: str) -> Answer | None:
-    """Judges a unit on a worker of dask that has the plugin of this name."""
+    """Judges a unit on a dask worker that has the plugin of this name."""
     plugin: ProjectPlugin = get_worker().plugins[plugin_name]
     return plugin.judge(unit)

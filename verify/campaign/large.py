@@ -1,8 +1,7 @@
-"""Large searches: a law that holds is searched on in bulk, by problems of any number, in parts that anybody may judge in any order.
+"""Large searches: a law that holds is judged in bulk on further problems, of any number, in parts that are independent of each other.
 
-A part is one task with a seed of its own, so that what is found depends neither on how many processes or machines there are, nor on which
-of them ends first. Where a part breaks the law its counterexample is made simple there; the first part that does counts, and its case is
-asked again here.
+A part is one task with its own seed, so that the outcome depends neither on the number of processes or machines, nor on which of them
+finishes first. A part that breaks the law shrinks its own counterexample; the first such part counts, and its case is judged again here.
 """
 
 from __future__ import annotations
@@ -18,31 +17,31 @@ from verify.evidence import Verdict
 from verify.trial import Result
 
 ROUNDS = 10
-"""How often a part meets every number of examples: some 100,000 problems of what is compiled, 6,000 of what is not."""
+"""How often a part visits every number of examples: some 100,000 problems of compiled candidates, 6,000 of interpreted ones."""
 
-LARGE, LARGER = 5e7, 16
-"""Problems of a search whose parts begin to grow with it, and how much they do at most: fewer of them come home, each in less than the time
-limit.
+LARGE_SEARCH, MAX_GROWTH = 5e7, 16
+"""The number of problems from which the parts of a search grow with it, and the largest factor: fewer outcomes are transferred, and each
+part stays within the time limit.
 """
 
 WAVES = 64, 1 << 17
-"""Parts that are asked for together, at first and at last; in between twice as many each time. A break is heard of after them."""
+"""The number of parts started together, at first and at most; it doubles in between. A break is noticed only after a wave."""
 
 Judge = Callable[[Sequence[Task]], Sequence[Outcome | Inapplicable]]
-"""Judges tasks, and returns their outcomes in order."""
+"""Judges tasks and returns their outcomes in order."""
 
 
 def searched(outcomes: Sequence[Outcome | Inapplicable], problems: int, judge: Judge, again: Judge) -> list[Outcome | Inapplicable]:
-    """The same outcomes; those of laws that hold, and can be looked at in bulk, with what so many further problems came to. What is broken
-    there is judged `again`, at its case.
+    """The outcomes, extended by a bulk search of `problems` further problems for each law that holds and allows it. A law that breaks there
+    is judged `again` at its case.
     """
-    found = list(outcomes)
+    extended = list(outcomes)
     rounds = rounds_of(problems)
     first = {i: replace(o.task, part=1, rounds=rounds) for i, o in enumerate(outcomes) if _goes_on(o)}
     parts = {i: [o] for i, o in zip(first, judge([*first.values()]), strict=True)}
     most = {i: ceil(problems / size) for i, (part,) in parts.items() if (size := _size(part)) and _holds(part)}
     for wave in _waves({i: n for i, n in most.items() if n > 1}):
-        there = [(i, k) for i, k in wave if all(map(_holds, parts[i]))]  # nobody searches on where one has broken it
+        there = [(i, k) for i, k in wave if all(map(_holds, parts[i]))]  # no further search where a part has broken it
         for (i, _), part in zip(there, judge([replace(first[i], part=k) for i, k in there]), strict=True):
             parts[i].append(part)
         parts = {i: [_together(mine)] if all(map(_holds, mine)) else mine for i, mine in parts.items()}
@@ -51,24 +50,26 @@ def searched(outcomes: Sequence[Outcome | Inapplicable], problems: int, judge: J
         assert isinstance(whole, Outcome)
         broken = next((p for p in mine if isinstance(p, Outcome) and not _holds(p)), None)
         held = [p for p in mine if _holds(p)]
-        found[i] = _together([whole, *held]) if broken is None else _confirmed(whole, held, broken, again)
-    return found
+        extended[i] = _together([whole, *held]) if broken is None else _confirmed(whole, held, broken, again)
+    return extended
 
 
 def rounds_of(problems: float) -> int:
-    """Rounds of each part of a search by so many problems."""
-    return int(ROUNDS * min(LARGER, max(1.0, problems / LARGE)))
+    """The rounds of each part of a search of this many problems."""
+    return int(ROUNDS * min(MAX_GROWTH, max(1.0, problems / LARGE_SEARCH)))
 
 
 def _goes_on(o: Outcome | Inapplicable) -> bool:
-    """Whether there is more to be asked: problems are looked at in bulk by the screen of a law."""
-    from verify.laws import LAWS  # for which a run without a large search does not wait
+    """Whether the law is searched in bulk: it holds, and has a screen."""
+    from verify.laws import LAWS  # needed only for a large search
 
     return isinstance(o, Outcome) and LAWS[o.task.law].screen is not None and o.result.verdict is Verdict.HOLDS
 
 
 def _waves(most: dict[int, int]) -> Iterator[list[tuple[int, int]]]:
-    """Parts from the second on, of all searches in turn; in a wave those of one search stand together, whose candidate is imported once."""
+    """The parts from the second on, of all searches in turn; within a wave those of one search are adjacent, so that their candidate is
+    imported once.
+    """
     wave, (size, most_at_once) = [], WAVES
     for k in range(2, max(most.values(), default=0) + 1):
         wave += [(i, k) for i, n in most.items() if k <= n]
@@ -84,12 +85,12 @@ def _size(part: Outcome | Inapplicable) -> int:
 
 
 def _holds(part: Outcome | Inapplicable) -> bool:
-    """Whether nothing is broken: a part in which all lay on ties says little, and harms nothing."""
+    """Whether nothing is broken: a part whose problems all lie on ties says little, but does no harm."""
     return isinstance(part, Outcome) and part.result.verdict is not Verdict.BROKEN
 
 
 def _together(parts: Sequence[Outcome | Inapplicable]) -> Outcome:
-    """One outcome of several, the first of which says the rest."""
+    """One outcome for several parts: the first, with their results added."""
     all_ = [p for p in parts if isinstance(p, Outcome)]
     return replace(all_[0], result=_sum([p.result for p in all_]))
 
@@ -110,7 +111,7 @@ def _sum(results: Sequence[Result]) -> Result:
 
 
 def _confirmed(whole: Outcome, held: Sequence[Outcome | Inapplicable], broken: Outcome, again: Judge) -> Outcome:
-    """The broken part's outcome, where its case breaks the law here, too. If not, nobody is accused."""
+    """The broken part's outcome if its case breaks the law here, too. If it does not, the candidate is not blamed."""
     witness = broken.result.witness
     here = None if witness is None else again([replace(whole.task, case=witness.case)])[0]
     if isinstance(here, Outcome) and here.result.verdict is Verdict.BROKEN:

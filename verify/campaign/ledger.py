@@ -1,7 +1,8 @@
-"""What every finished task came to, on disk beside the report: nothing that was judged is lost with the run, or judged again for nothing.
+"""The outcomes of all finished tasks, on disk beside the report: a run that is stopped loses nothing, and nothing is judged twice
+needlessly.
 
-A SQLite file of JSON documents, without code. A row is one task; it is committed before anybody hears of its outcome. Runs in the same
-folder share it: each claims what it is going to judge, and the claim of a process that has ended is void.
+A SQLite file of JSON documents, without code. A row is one task, committed before its outcome is reported. Runs in the same folder share
+it: each claims the tasks that it is going to judge; the claim of a process that has ended is void.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import Any
 from verify.campaign.sources import Sources
 from verify.elapsed import started
 
-NAME = "ledger.sqlite"
+FILE_NAME = "ledger.sqlite"
 SCHEMA = 2
-PATIENCE = 2.0
-"""Seconds that one process waits for the other to write; what it has to keep waits beside, and it goes on."""
-LAST = 30.0
-"""The same when all is judged, and something has not been kept yet."""
-SILENCE = 1.0
-"""Seconds of that after which it is said what is waited for."""
+LOCK_TIMEOUT = 2.0
+"""Seconds to wait for another process's writing; after that the answer is kept in memory, and the run goes on."""
+FINAL_TIMEOUT = 30.0
+"""Seconds to wait at the end, when some answers have not been stored yet."""
+FINAL_NOTICE = 1.0
+"""Seconds of that wait after which a message says what it waits for."""
 NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 """File systems that machines share: write-ahead logging needs memory that all its readers see."""
 
@@ -42,17 +43,17 @@ NAMES = {"answers", "of_subject", "claims"}
 
 @dataclass(frozen=True)
 class Row:
-    """One answer as it was kept: a document, and what it depends on; None where that is not known."""
+    """A stored answer: a document, and what it depends on; None where that is not known."""
 
     document: Any
     sources: Sources | None
 
 
 class Ledger:
-    """The ledger in a file; `note` says what is unusual about it. Where it cannot be used it has no rows, and keeps none."""
+    """The ledger in a file; `note` reports anything unusual. If the file cannot be used, the ledger stays empty."""
 
     def __init__(self, file: Path, *, system: str | None = None) -> None:
-        """Opens it, or makes one; `system` is the way in which SQLite reaches files, its default where none is named."""
+        """Opens or creates the file; `system` is SQLite's VFS, by default its own."""
         self.file, self.note, self._system = file, None, system
         self._rows: sqlite3.Connection | None = None
         self._late: list[tuple[Any, ...]] = []
@@ -80,7 +81,7 @@ class Ledger:
             if there.is_symlink() or (there.exists() and not there.is_file()):
                 raise sqlite3.OperationalError(f"{there.name} is a {'link' if there.is_symlink() else 'folder or a pipe'}")
         where = f"{self.file.absolute().as_uri()}{f'?vfs={self._system}' if self._system else ''}"
-        self._rows = sqlite3.connect(where, uri=True, timeout=PATIENCE, isolation_level=None)
+        self._rows = sqlite3.connect(where, uri=True, timeout=LOCK_TIMEOUT, isolation_level=None)
         self._begun = False
         try:
             self._begin(self._rows)
@@ -89,7 +90,7 @@ class Ledger:
                 raise
 
     def _begin(self, rows: sqlite3.Connection) -> None:
-        """Sees to its journal and its tables, once."""
+        """Sets up the journal and the tables, once."""
         if self._begun:
             return
         wanted = "DELETE" if shared_by_machines(self.file) else "WAL"
@@ -97,7 +98,7 @@ class Ledger:
         rows.execute("PRAGMA synchronous=FULL")
         if self._is_of_another_version(rows):
             rows.execute("BEGIN IMMEDIATE")
-            if self._is_of_another_version(rows):  # new, or what that has is judged again
+            if self._is_of_another_version(rows):  # a new one, or its answers are judged again
                 if not {name for name, _ in _schema(rows)} <= NAMES:
                     raise sqlite3.DatabaseError("it has tables of somebody else")
                 for statement in ("DROP TABLE IF EXISTS answers", "DROP TABLE IF EXISTS claims", *TABLES):
@@ -114,7 +115,7 @@ class Ledger:
         return bool(rows.execute("PRAGMA user_version").fetchone()[0] != SCHEMA)
 
     def _waits_for_others(self, error: sqlite3.Error) -> bool:
-        """Whether another process has it locked: it is waited for no longer until it can be written again."""
+        """Whether another process holds the lock; then later writes do not wait until it is free again."""
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return False
         self.note = f"{self.file} is locked by another process: what is judged is kept there as soon as it is free"
@@ -132,14 +133,14 @@ class Ledger:
         self.close()
 
     def close(self, say: Callable[[str], object] = lambda _: None) -> None:
-        """Gives the file back, and what is claimed. What still waits to be kept is kept first; `say` hears where that takes long, and
-        `note` says where it cannot be.
+        """Closes the file and gives back the claims. Answers not stored yet are stored first; `say` is called where that takes long, and
+        `note` reports a failure.
         """
         if self._late:
-            self._write(SILENCE)
+            self._write(FINAL_NOTICE)
         if self._late:
-            say(f"{self.file} is locked by another process: waiting up to {LAST:g} s to keep {len(self._late)} answers there")
-            self._write(LAST)
+            say(f"{self.file} is locked by another process: waiting up to {FINAL_TIMEOUT:g} s to keep {len(self._late)} answers there")
+            self._write(FINAL_TIMEOUT)
         if self._late:
             self.note = f"{self.file} is locked by another process still: {len(self._late)} answers are not kept there"
             self._late.clear()
@@ -151,11 +152,11 @@ class Ledger:
         self._rows = None
 
     def find(self, question: str) -> Row | None:
-        """What was answered to it last."""
+        """The latest answer to a question."""
         return self._row("question=?", question)
 
     def broken(self, subject: str) -> Row | None:
-        """The latest broken answer to any question about the same."""
+        """The latest broken answer to any question with the same subject."""
         return self._row("subject=? AND broken ORDER BY kept DESC LIMIT 1", subject)
 
     def _row(self, which: str, name: str) -> Row | None:
@@ -166,13 +167,13 @@ class Ledger:
                     return Row(json.loads(found[1]), json.loads(found[2]))
         except sqlite3.Error as error:
             self._waits_for_others(error)
-        except (ValueError, TypeError, RecursionError):  # whatever somebody has written there
+        except (ValueError, TypeError, RecursionError):  # anything may have been written there
             pass
         return None
 
     def keep(self, question: str, document: str, sources: Sources | None, *, subject: str | None = None, broken: bool = False) -> None:
-        """Commits an answer, in the place of the one before. Where another process has the file locked it is committed with a later one;
-        where that fails it is said in `note`, and the run goes on without.
+        """Stores an answer, in place of the one before. While another process holds the lock it is committed with a later one; a failure is
+        reported in `note`, and the run goes on without the ledger.
         """
         if self._rows is None:
             return
@@ -181,7 +182,7 @@ class Ledger:
         self._write()
 
     def _write(self, patience: float | None = None) -> None:
-        """Commits all that is to be kept, if nobody else writes, or as soon as nobody does, within so many seconds."""
+        """Commits the pending answers, within `patience` seconds of waiting for other writers."""
         assert self._rows is not None
         if patience is not None:
             self._patience(patience)
@@ -201,10 +202,12 @@ class Ledger:
                 self._fails(error)
         else:
             self._late.clear()
-            self._patience(PATIENCE)
+            self._patience(LOCK_TIMEOUT)
 
     def claim(self, questions: Collection[str]) -> set[str]:
-        """Those of them that are nobody else's now: they are this process's until they are kept or given back."""
+        """Claims the questions that no other process has claimed, and returns them: they belong to this process until they are stored or
+        given back.
+        """
         if self._rows is None:
             return set(questions)
         try:
@@ -221,13 +224,13 @@ class Ledger:
         return mine
 
     def give_back(self, questions: Iterable[str]) -> None:
-        """Leaves them to others."""
+        """Gives up the claims on these questions."""
         if self._rows is not None:
             with suppress(sqlite3.Error):
                 self._rows.executemany("DELETE FROM claims WHERE question=? AND process=?", [(q, self._me[0]) for q in questions])
 
     def claimed(self, question: str) -> int | None:
-        """The living process that is going to answer it, None where there is none."""
+        """The living process that has claimed a question; None if there is none."""
         with suppress(sqlite3.Error):
             if self._rows is not None:
                 found = self._rows.execute("SELECT process, started, machine FROM claims WHERE question=?", (question,)).fetchone()
@@ -236,23 +239,23 @@ class Ledger:
 
 
 def digest(*parts: str) -> str:
-    """What tells a row that is as it was written from one that a disk, or somebody, has changed. Raises TypeError for what is no text."""
+    """A checksum of a row, by which changes by a faulty disk or another program are detected. Raises TypeError for anything but text."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _schema(rows: sqlite3.Connection) -> list[tuple[str, str]]:
-    """What is in a database: tables, views, indices, triggers, each with its statement."""
+    """The contents of a database: tables, views, indices and triggers, each with its statement."""
     with closing(rows.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")) as found:
         return found.fetchall()
 
 
 def _is_alive(process: int, since: str, machine: str) -> bool:
-    """Whether the process that claimed something is still there. Of another machine nobody knows, and nobody waits for it."""
+    """Whether the claiming process still runs. Processes of other machines are unknown, and not waited for."""
     return machine == platform.node() and started(process) == since
 
 
 def shared_by_machines(file: Path, mounts: Path = Path("/proc/mounts")) -> bool:
-    """Whether the file lies on a file system that several machines may have, as far as the system tells."""
+    """Whether the file is on a file system that several machines may share, as far as the system reports."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
         there = file.absolute().parent.resolve()

@@ -1,6 +1,6 @@
 """Temporary folders that a killed run leaves behind: the next run removes them.
 
-All are named by the process that made them, and by when that began, since numbers of processes are given again.
+Each is named by the process that made it and by that process's start time, since process numbers are reused.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from verify.errors import UsageError
 from verify.storage import clear
 
 PREFIX = "verify"
-LATE = (signal.SIGINT, signal.SIGTERM)
-"""Signals that a server hears nothing of until it has a group of its own."""
-WAITS, WAIT = 40, 0.05
-"""How often, and for how many seconds, a server waits for its command to have ended."""
+BLOCKED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Signals blocked in a server until it has its own process group."""
+MAX_POLLS, POLL_INTERVAL = 40, 0.05
+"""How often, and for how many seconds each time, a server waits for its command to end."""
 
 
 def mine(process: int | None = None) -> str:
-    """How names begin of what a process leaves: with the process, when it began, and where such numbers are given."""
+    """The beginning of the names of a process's folders: process number, start time, and the namespace of process numbers."""
     process = os.getpid() if process is None else process
     return f"{PREFIX}-{process}-{started(process)}-{_space()}-"
 
@@ -41,19 +41,19 @@ def _space() -> str:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """A folder for the block, after those of runs that were killed are gone."""
+    """A folder for the block; removes those of killed runs first."""
     sweep()
     with tempfile.TemporaryDirectory(prefix=mine(), ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
-MOST = 70
-"""Bytes of the name of a folder of sockets: with theirs the system takes some hundred."""
+MAX_FOLDER_NAME = 70
+"""Longest name of a folder of sockets, in bytes: with the sockets' names the system allows some hundred."""
 
 
 def own_sockets() -> None:
-    """Has `multiprocessing` put the sockets of this process into a folder that is named by it, if it has none yet: nobody else can tell
-    whether such a folder is of use, since who asks a server for that and says nothing ends it.
+    """Puts the sockets of this process's `multiprocessing` into a folder named by the process, unless it has one already: otherwise no
+    process could tell whether such a folder is in use, since connecting to the server without a message ends it.
     """
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if (known := settings.get("tempdir")) is not None:
@@ -61,23 +61,25 @@ def own_sockets() -> None:
             clear(Path(known))
         os.makedirs(known, mode=0o700, exist_ok=True)
         return
-    short = (home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MOST and os.access(home, os.W_OK))
+    short = (home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MAX_FOLDER_NAME and os.access(home, os.W_OK))
     if (home := next(short, None)) is not None:
         settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine(), dir=home)
         Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def _homes() -> tuple[str, str]:
-    """Where temporary folders are: of sockets in the second, where the name of the first is too long. Raises UsageError for none."""
+    """The folder of temporary folders, and the folder of sockets, which differs where the name of the first is too long. Raises UsageError
+    if there is none.
+    """
     try:
         return tempfile.gettempdir(), "/tmp"  # noqa: S108
-    except FileNotFoundError as error:  # each was tried, and none could be written
+    except FileNotFoundError as error:  # all were tried, and none is writable
         told = "make room there, name another one in TMPDIR, or raise the limit of a file's size (ulimit -f)"
         raise UsageError(f"there is no folder for temporary files: {error.strerror}; {told}.") from None
 
 
 def sweep(ended: int | None = None) -> None:
-    """Removes what processes have left that live no more, and those of the one that has `ended`, which may be ending still."""
+    """Removes the folders of processes that no longer run, and those of the process `ended`, which may still be ending."""
     if sys.platform == "win32":
         return
     for home in map(Path, dict.fromkeys(_homes())):

@@ -1,4 +1,4 @@
-"""What a candidate prints, by whatever way: it is shown with its result and is no fault."""
+"""Everything that a candidate prints, in whatever way: it is shown with its result and is not an error."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from verify.storage import clear, read_part
 
 KEPT = 2000
-"""Bytes of a task's output that the report keeps: the first, or the last where the process was lost and they may say why."""
+"""Bytes of a task's output in the report: the first, or the last where the process was lost, since they may say why."""
 
 MOST = 1 << 24
-"""Bytes that a file of output may hold between two looks at it: a candidate may print without end."""
+"""Bytes that a file of output may reach between two checks: a candidate may print without end."""
 
 STREAMS = (1, 2)
 
 
 @contextmanager
 def captured(path: Path) -> Iterator[None]:
-    """Standard output and standard error of this process go to a file in the block: Python's, C's and those of its children. Where its
-    folder is not there, which another candidate may have deleted, they go nowhere.
+    """Redirects standard output and standard error of this process to a file in the block: from Python, C and child processes. Output is
+    discarded where the folder does not exist, which another candidate may have deleted.
     """
     try:
         if not path.is_file() or path.is_symlink():
@@ -41,20 +41,24 @@ def captured(path: Path) -> Iterator[None]:
         yield
     finally:
         _flush()
-        for stream, own in zip(STREAMS, before, strict=True):
-            with suppress(OSError):  # a candidate may have closed it: what is next opens another
-                os.dup2(own, stream)
-                os.close(own)
+        for stream, original in zip(STREAMS, before, strict=True):
+            with suppress(OSError):  # a candidate may have closed it: then another file has the number
+                os.dup2(original, stream)
+                os.close(original)
 
 
 def check_room(folder: Path) -> None:
-    """Raises OSError where what is printed cannot be kept there: then printing fails, which is no fault of whoever prints."""
-    with tempfile.TemporaryFile(dir=folder) as file:
+    """Raises OSError where output cannot be stored: then printing fails, which is not the candidate's fault. A folder that is gone says
+    nothing: what is printed goes to a file that is open.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError), tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(KEPT))
 
 
 def repair() -> None:
-    """Opens what of the first three files a candidate has closed: the next file would have that number, and be written to."""
+    """Reopens those of the first three files that a candidate has closed: otherwise the next opened file would get their number, and be
+    written to.
+    """
     for number in (0, *STREAMS):
         try:
             os.fstat(number)
@@ -66,7 +70,7 @@ def repair() -> None:
 
 
 class Truncated(StringIO):
-    """What Python prints while it stands for standard output, up to the same size."""
+    """A substitute for standard output in Python that keeps the first bytes."""
 
     def write(self, text: str) -> int:
         """Keeps what there is room for."""
@@ -75,7 +79,7 @@ class Truncated(StringIO):
 
 
 def line_by_line() -> None:
-    """Lets nothing wait in a buffer, where it would be lost with the process."""
+    """Turns off buffering, since buffered output is lost with the process."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # there may be none
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
@@ -93,14 +97,14 @@ def _flush() -> None:
 
 
 def trim(path: Path) -> None:
-    """Cuts a file of output that has grown without measure."""
+    """Shortens a file of output that has grown too large."""
     with suppress(OSError):
         if path.lstat().st_size > MOST and path.is_file() and not path.is_symlink():
             os.truncate(path, KEPT)
 
 
 def said(path: Path, *, last: bool = False) -> str:
-    """The first of what was printed, or the last; empty where nothing was."""
+    """The first bytes of the output, or the last; empty if there is none."""
     try:
         text = read_part(path, KEPT, last=last)
     except OSError:

@@ -1,42 +1,43 @@
-"""A worker with all the processes that its candidate starts: signals to the group reach nobody else, and none of them outlives the run."""
+"""A worker together with all processes that its candidate starts: signals to the group reach no others, and
+none of them outlives the run.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from multiprocessing import util
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-"""Of Linux's prctl: the signal that a process gets when the one that started it ends; that it becomes the parent of all below it that lose
-theirs.
-"""
+"""Options of Linux's prctl: the signal sent to a process when its parent ends; adopting orphaned descendants."""
 
 PROC = Path("/proc")
 Parents = Mapping[int, tuple[int, int]]
-"""Of processes the one that started each, and its session."""
+"""The parent and the session of each process."""
 
 ROUNDS = 20
-"""Times that what is left is looked for: a process may start others while it is being ended."""
+"""How often remaining processes are searched for: a process may start others while it is being ended."""
 
 
 def own() -> None:
-    """Gives this process a group of its own. It then no longer hears of the signals that end the command, so it ends with its server,
-    which ends with the command; elsewhere than on Linux it ends when it asks for its next task.
+    """Puts this process into its own group. It no longer receives the signals that end the command, so it ends with its server, which ends
+    with the command; on systems other than Linux it ends when it asks for its next task.
     """
     with suppress(OSError, AttributeError):
         os.setpgid(0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL if hasattr(signal, "SIGKILL") else 0)
-    # told to end while it ends it would leave a semaphore removed and not signed off, of which the tracker would complain
+    # if told to end while ending, it would leave a semaphore removed but registered, and the tracker would complain
     util.Finalize(None, signal.signal, args=(signal.SIGTERM, signal.SIG_IGN), exitpriority=1000)
 
 
 def keep_to_itself() -> None:
-    """Hands no file on to programs that the candidate starts: one that goes on would hold the pipe by which the server sees the end of the
-    command.
+    """Closes files on exec in programs that the candidate starts: a surviving one would hold the pipe by which the server notices the end
+    of the command.
     """
     with suppress(OSError):
         for number in os.listdir(PROC / "self" / "fd"):
@@ -46,13 +47,13 @@ def keep_to_itself() -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Sets something of this process, on Linux."""
+    """Sets an option of this process, on Linux."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).prctl(option, value)
 
 
 def end(process: int, others: Iterable[int] = ()) -> None:
-    """Ends a worker that is lost or done, what its candidate has started in its group, and the `others`."""
+    """Ends a worker that is lost or done, the processes in its group, and the `others`."""
     if hasattr(os, "killpg"):
         with suppress(OSError):  # it is gone, as it should be
             os.killpg(process, signal.SIGKILL)
@@ -61,8 +62,21 @@ def end(process: int, others: Iterable[int] = ()) -> None:
                 os.kill(other, signal.SIGKILL)
 
 
+def is_alive(process: int) -> bool:
+    """Whether the process has not ended; true where nobody can ask without harm."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def below(process: int, parents: Parents | None = None) -> list[int]:
-    """All that a process has started, and what that has, and so on, as far as the system tells, now or when it told of the `parents`."""
+    """All descendants of a process, as far as the system reports them, now or in `parents`."""
     parents = parents_and_sessions() if parents is None else parents
     found = [process]
     for one in found:
@@ -74,21 +88,21 @@ _adopts = [False]
 
 
 def adopt() -> None:
-    """Becomes the parent of what candidates leave behind when they have ended the server of the workers, too. Only for a command, which has
-    no processes in sessions of their own beside.
+    """Becomes the parent of processes that candidates leave behind when they have ended the workers' server, too. Only for a command, which
+    has no other processes in sessions of their own.
     """
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     _adopts[0] = True
 
 
 def end_adopted() -> None:
-    """Ends those."""
+    """Ends the adopted processes."""
     if _adopts[0]:
         end_orphans(os.getpid())
 
 
 def end_orphans(server: int) -> None:
-    """Ends what candidates have left behind in sessions of their own: the server of the workers is its parent, once it has lost its own."""
+    """Ends processes that candidates left behind in sessions of their own: once orphaned, their parent is the server of the workers."""
     parents = parents_and_sessions()
     ours = parents.get(server, (0, 0))[1]
     for left in [child for child, (parent, session) in parents.items() if parent == server and session != ours]:
@@ -96,7 +110,7 @@ def end_orphans(server: int) -> None:
 
 
 def end_all_below() -> None:
-    """Ends all that this process has started, and what was left to it."""
+    """Ends all descendants of this process, including adopted ones."""
     for _ in range(ROUNDS):
         left = below(os.getpid())
         for process in left:
@@ -110,7 +124,7 @@ def end_all_below() -> None:
 
 
 def parents_and_sessions() -> Parents:
-    """Of each process its parent and its session; none where the system does not tell."""
+    """The parent and the session of each process; empty where the system does not report them."""
     found = {}
     with suppress(OSError):
         for name in os.listdir(PROC):

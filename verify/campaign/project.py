@@ -1,4 +1,4 @@
-"""A project as it travels to other machines: its files as one zip, and its package as a wheel where it has one."""
+"""A project packed for other machines: its files as one zip, and its package as a wheel if it has one."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
-from verify.campaign.sources import BESIDE
+from verify.campaign.sources import LIBRARY_FOLDERS
 from verify.errors import UsageError
 from verify.settings import load
 
-MOST = 64 << 20
-"""Bytes of a project's files that are sent: larger data belong where workers can read them."""
-SKIPPED = ("__pycache__", "node_modules", *BESIDE)
-LAST = 15
-"""Lines that are shown of what a build says before it fails."""
+MAX_PROJECT = 64 << 20
+"""Largest project in bytes that is sent: larger data belong where workers can read them."""
+SKIPPED = ("__pycache__", "node_modules", *LIBRARY_FOLDERS)
+SHOWN_LINES = 15
+"""Lines shown of the output of a build that fails."""
 
 
 def files(folder: Path, reports: Path) -> list[Path]:
-    """The project's files, relative to its folder: what git knows or would, else all but what is hidden, compiled or installed. `reports`
-    are left out.
+    """The project's files, relative to its folder: those that git tracks or would, without git all but hidden, compiled and installed ones.
+    `reports` is left out.
     """
     there = _of_git(folder)
     found = [*_below(folder, folder)] if there is None else there
@@ -63,23 +63,23 @@ def packed(folder: Path, there: Sequence[Path]) -> bytes:
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path in there:
             size += (folder / path).stat().st_size
-            if size > MOST:
+            if size > MAX_PROJECT:
                 raise UsageError(
-                    f"the files in {folder} are larger than {MOST >> 20} MiB, which is the most that is sent to workers. Install the "
-                    "project there and say --installed, or keep data elsewhere."
+                    f"the files in {folder} are larger than {MAX_PROJECT >> 20} MiB, which is the most that is sent to workers. Install "
+                    "the project there and say --installed, or keep data elsewhere."
                 )
             zipped.write(folder / path, path.as_posix())
     return whole.getvalue()
 
 
 def is_built(folder: Path) -> bool:
-    """Whether a wheel can be made of the project."""
+    """Whether the project can be built into a wheel."""
     file = folder / "pyproject.toml"
     return file.is_file() and {"build-system", "project"} <= load(file).keys()
 
 
 def _builder() -> list[str]:
-    """The command that builds a wheel, but for the folder that it goes to and the project's: environments that uv makes have no pip."""
+    """The command that builds a wheel, without its target folder and the project's: environments made by uv have no pip."""
     uv = shutil.which("uv")
     if find_spec("pip") is None and uv is not None:
         return [uv, "build", "--quiet", "--wheel", "--out-dir"]
@@ -87,7 +87,7 @@ def _builder() -> list[str]:
 
 
 def wheel(folder: Path) -> bytes:
-    """The project's wheel. Raises UsageError, with the last of what the build says, where it fails."""
+    """The project's wheel. Raises UsageError, with the last lines of the build's output, where it fails."""
     with tempfile.TemporaryDirectory() as built:
         ended = subprocess.run(  # noqa: S603  # pip of this Python, or uv
             [*_builder(), built, str(folder)],
@@ -97,11 +97,11 @@ def wheel(folder: Path) -> bytes:
             errors="replace",
             check=False,
         )
-        found = next(Path(built).glob("*.whl"), None)
-        if found is None:
-            said = "\n".join((ended.stderr or ended.stdout).splitlines()[-LAST:])
+        file = next(Path(built).glob("*.whl"), None)
+        if file is None:
+            said = "\n".join((ended.stderr or ended.stdout).splitlines()[-SHOWN_LINES:])
             raise UsageError(
                 f"no wheel of {folder} can be built for the workers. What its build says last:\n\n{said}\n\n"
                 "Mend that, or install the project on the workers and say --installed."
             )
-        return found.read_bytes()
+        return file.read_bytes()

@@ -1,8 +1,8 @@
-"""Units of tasks, judged under the same guard as at home by a process that somebody else has started: a worker of dask does.
+"""Units of tasks, judged under the same guard as on this machine by a process that another program has started, such as a dask worker.
 
-A unit is what is asked of one candidate together. It comes over standard input and is judged by guarded workers, as `verify run` has
-them: a candidate that hangs or ends its process costs its task. What it came to goes to standard output. The process ends with whoever
-has started it.
+A unit holds the tasks of one candidate that are judged together. It arrives on standard input and is judged by guarded workers, as in
+`verify run`: a candidate that hangs or ends its process costs only its task. The outcomes go to standard output. The process ends with the
+one that started it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class Unit:
-    """What travels to a worker of a cluster: tasks of one request at one dtype. `before` is what is known of its candidate."""
+    """What is sent to a worker of a cluster: tasks of one request at one dtype. `before` holds earlier outcomes of its candidate."""
 
     tasks: tuple[Task, ...]
     timeout: float | None
@@ -37,28 +37,28 @@ class Unit:
 
 
 Answer = tuple[Outcome | Inapplicable | None, ...] | UsageError
-"""An outcome for each task of a unit, None where there is none; or why the request cannot be judged."""
+"""The outcome of each task of a unit, None where there is none; or why the request cannot be judged."""
 
 
 class Judge:
     """A process that judges one unit after the other in a folder."""
 
     def __init__(self, folder: Path, library: Path, settings: Mapping[str, str]) -> None:
-        """Modules are looked for in `library`, too."""
+        """Starts the process; modules are searched in `library`, too."""
         here = sources.settings()
-        own = {name: value for name, value in os.environ.items() if name not in here}
-        path = os.pathsep.join([str(library), *filter(None, [own.get("PYTHONPATH")])])
+        environment = {name: value for name, value in os.environ.items() if name not in here}
+        path = os.pathsep.join([str(library), *filter(None, [environment.get("PYTHONPATH")])])
         self._process = subprocess.Popen(  # noqa: S603  # Python itself
             [sys.executable, "-m", __name__],
             cwd=folder,
-            env=own | dict(settings) | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+            env=environment | dict(settings) | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
 
     def ask(self, unit: Unit) -> Answer | None:
-        """What a unit came to; None where the process has ended, which is good for nothing then."""
+        """The outcomes of a unit; None where the process has ended, which cannot be used again."""
         try:
             _write(self._process.stdin, unit)
             answer: Answer = _read(self._process.stdout)
@@ -68,7 +68,7 @@ class Judge:
         return answer
 
     def end(self) -> None:
-        """Ends it, with all that it has started."""
+        """Ends the process with all that it has started."""
         others = process_group.below(self._process.pid)
         self._process.kill()
         process_group.end(self._process.pid, others)
@@ -82,7 +82,7 @@ def _write(pipe: BinaryIO | Any, message: Any) -> None:
 
 
 def _read(pipe: BinaryIO | Any) -> Any:
-    """What was written. Raises EOFError where the other side has ended."""
+    """The next object from a pipe. Raises EOFError where the other side has ended."""
     head = pipe.read(LENGTH.size)
     if len(head) < LENGTH.size:
         raise EOFError
@@ -94,7 +94,7 @@ def _read(pipe: BinaryIO | Any) -> Any:
 
 
 def judged(unit: Unit) -> Answer:
-    """What a unit comes to in this process, in its current folder."""
+    """The outcomes of a unit, judged in this process and its current folder."""
     request = replace(unit.tasks[0].request, folder=os.getcwd())
     refused: list[UsageError] = []
     outcomes = execute(
@@ -106,15 +106,15 @@ def judged(unit: Unit) -> Answer:
     )
     if refused:
         return refused[0]
-    found = {(o.task.law, o.task.part): o for o in outcomes}
-    return tuple(found.get((task.law, task.part)) for task in unit.tasks)
+    by_law = {(o.task.law, o.task.part): o for o in outcomes}
+    return tuple(by_law.get((task.law, task.part)) for task in unit.tasks)
 
 
 def main() -> None:
     """Judges units until the other side ends."""
     process_group.adopt()
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whoever prints answers nothing
+    os.dup2(2, 1)  # printing must not look like an answer
     units: queue.SimpleQueue[Unit] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -122,7 +122,7 @@ def main() -> None:
             while True:
                 units.put(_read(sys.stdin.buffer))
         finally:
-            os._exit(0)  # nobody is left to hear an answer; what is forked from here ends likewise
+            os._exit(0)  # nothing is left to read an answer; forked processes end likewise
 
     threading.Thread(target=listen, daemon=True).start()
     while True:

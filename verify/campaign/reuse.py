@@ -1,8 +1,9 @@
-"""Tasks beside a ledger: what was answered before is taken from there, and what is judged is kept there.
+"""Tasks with a ledger: earlier answers are taken from it, and new ones are stored in it.
 
-What holds, is silent or has nothing to ask is taken as it is, if all that it depends on is as it was. What is broken is asked first at its
-case, and taken where it breaks there in the same way. Where the candidate has changed it is asked at the case that broke it before: if it
-still breaks that is the outcome, else all is judged. What is silent for want of time, or for what others did, is judged again.
+An outcome that holds, is silent or inapplicable is reused if nothing it depends on has changed. A broken one is first judged again at its
+case, and reused if it breaks there in the same way. If the candidate has changed, it is judged at the case that broke it before: if that
+still breaks, it is the outcome, else everything is judged. An outcome that is silent for lack of time, or because of other processes, is
+judged again.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from dataclasses import fields, replace
 from typing import Any
 
 from verify.campaign import documents
-from verify.campaign.executor import AFTER_A_HANG, DEFAULT_TIMEOUT, Done, Execute, Refuse, Say, execute, raised
+from verify.campaign.candidate_run import DEFAULT_TIMEOUT, TIMEOUT_AFTER_A_HANG, Say
+from verify.campaign.executor import Done, Execute, Refuse, execute, raised
 from verify.campaign.ledger import Ledger, Row
-from verify.campaign.sources import Sources, question, stand
-from verify.campaign.task import Inapplicable, Outcome, Request, Task
+from verify.campaign.sources import Sources, are_unchanged, question
+from verify.campaign.task import Inapplicable, Outcome, Request, Task, diagnosis_code, is_broken
 from verify.conventions import Pins
-from verify.evidence import Verdict
 
-LOOK = 0.25
-"""Seconds between two looks for what another run is going to answer."""
+POLL_INTERVAL = 0.25
+"""Seconds between two checks for answers of another run."""
 
 
 def judged(
@@ -38,7 +39,8 @@ def judged(
     execute: Execute = execute,
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks, as `execute` finds them, here or elsewhere; with `fresh` nothing is taken from the ledger.
-    `say` hears what else is of interest.
+
+    `say` receives remarks.
     """
     asked, note = {asking(t): t for t in tasks}, ledger.note
     answers: dict[str, Outcome | Inapplicable] = {}
@@ -53,30 +55,32 @@ def judged(
         done(name, _kept(ledger, name, replace(outcome, task=asked[name]), timeout))
 
     for name, task in [] if fresh else asked.items():
-        found = _found(ledger.find(name), task, timeout)
-        if found is not None and not _is_broken(found):
-            done(name, found)
-        elif isinstance(found, Outcome) and found.result.witness is not None:
-            doubtful[name] = found, True
-        elif found is None and not task.part:
+        stored = _still_valid(ledger.find(name), task, timeout)
+        if stored is not None and not is_broken(stored):
+            done(name, stored)
+        elif isinstance(stored, Outcome) and stored.result.witness is not None:
+            doubtful[name] = stored, True
+        elif stored is None and not task.part:
             before = _read(ledger.broken(_subject(task)), task)
             if isinstance(before, Outcome) and before.result.witness is not None:
                 doubtful[name] = before, False
 
     def tried(outcome: Outcome | Inapplicable) -> None:
-        """Takes what breaks at its case in the same way, or in any where the candidate has changed; what hangs may only be slow."""
+        """Accepts an outcome that breaks at its case in the same way, or in any way where the candidate has changed; one that hangs may
+        only be slow.
+        """
         name = asking(outcome.task)
         before, unchanged = doubtful[name]
-        if not isinstance(outcome, Outcome) or not _is_broken(outcome):
+        if not isinstance(outcome, Outcome) or not is_broken(outcome):
             return
         if unchanged and _is_as(outcome, before):
             done(name, before)
-        elif not unchanged and _code(outcome) != "hung":
+        elif not unchanged and diagnosis_code(outcome) != "hung":
             keep(outcome)
 
     again = [replace(asked[name], case=before.result.witness.case) for name, (before, _) in doubtful.items() if before.result.witness]
     if again:
-        execute(again, timeout=min(timeout or DEFAULT_TIMEOUT, AFTER_A_HANG), on_done=tried, on_refused=lambda _, __: None)
+        execute(again, timeout=min(timeout or DEFAULT_TIMEOUT, TIMEOUT_AFTER_A_HANG), on_done=tried, on_refused=lambda _, __: None)
 
     waiting = [name for name in asked if name not in answers]
     while waiting:
@@ -86,7 +90,7 @@ def judged(
         ledger.give_back(mine)
         waiting = [name for name in waiting if name not in mine]
         waiting = _awaited(waiting, asked, ledger, timeout, done, say)
-    if ledger.note not in (None, note):  # a disk that is full by now, for instance
+    if ledger.note not in (None, note):  # for instance because the disk is full by now
         say(str(ledger.note))
     return [replace(answers[name], task=t) for t, name in ((t, asking(t)) for t in tasks) if name in answers]
 
@@ -99,50 +103,50 @@ def _awaited(
     done: Callable[[str, Outcome | Inapplicable], None],
     say: Say,
 ) -> list[str]:
-    """Takes what another run answers now. Returns what it leaves unanswered."""
-    left, told = list[str](), False
+    """Takes over answers of another run as they arrive. Returns the questions that it leaves unanswered."""
+    left, is_told = list[str](), False
     for name in waiting:
         while (other := ledger.claimed(name)) is not None:
-            if not told:
+            if not is_told:
                 say(f"{len(waiting)} tasks are being judged by the process {other}: waiting for it")
-                told = True
-            time.sleep(LOOK)
-        found = _found(ledger.find(name), asked[name], timeout)
-        if found is None:
+                is_told = True
+            time.sleep(POLL_INTERVAL)
+        stored = _still_valid(ledger.find(name), asked[name], timeout)
+        if stored is None:
             left.append(name)
         else:
-            done(name, found)
+            done(name, stored)
     return left
 
 
 def _kept(ledger: Ledger, name: str, outcome: Outcome | Inapplicable, timeout: float | None) -> Outcome | Inapplicable:
     """Keeps an outcome, and returns it as it would come back: a run that goes on reports the same as one that was not stopped."""
-    if isinstance(outcome, Outcome) and outcome.passing:
+    if outcome.passing if isinstance(outcome, Outcome) else outcome.skipped:
         return outcome
-    found = documents.exact(outcome)
-    if found is None:
+    stored = documents.exact(outcome)
+    if stored is None:
         return outcome
-    text, back = found
-    told = json.dumps({"timeout": timeout or DEFAULT_TIMEOUT}) if _code(outcome) == "hung" else "{}"
+    text, back = stored
+    limits = json.dumps({"timeout": timeout or DEFAULT_TIMEOUT}) if diagnosis_code(outcome) == "hung" else "{}"
     ledger.keep(
-        name, f'{{"outcome": {text}, "limits": {told}}}', outcome.sources, subject=_subject(outcome.task), broken=_is_broken(outcome)
+        name, f'{{"outcome": {text}, "limits": {limits}}}', outcome.sources, subject=_subject(outcome.task), broken=is_broken(outcome)
     )
     return back
 
 
-def _found(row: Row | None, task: Task, timeout: float | None) -> Outcome | Inapplicable | None:
-    """The outcome in a row, if all that it depends on is as it was."""
-    found = _read(row, task)
-    if row is None or found is None:
+def _still_valid(row: Row | None, task: Task, timeout: float | None) -> Outcome | Inapplicable | None:
+    """The outcome in a row, if nothing it depends on has changed."""
+    outcome = _read(row, task)
+    if row is None or outcome is None:
         return None
     with suppress(KeyError, TypeError, ValueError, AttributeError, OSError):
         limit = row.document["limits"].get("timeout")
         if limit not in (None, timeout or DEFAULT_TIMEOUT):
             return None
-        folder, lost = task.request.folder, _code(found) in ("crashed", "hung")
-        # whose process is lost cannot tell what it had loaded; it is asked again in any case
-        stands = lost if row.sources is None else folder is not None and stand(row.sources, folder)
-        return found if stands else None
+        folder, is_lost = task.request.folder, diagnosis_code(outcome) in ("crashed", "hung")
+        # a lost process cannot report what it had loaded; the task is judged again in any case
+        stands = is_lost if row.sources is None else folder is not None and are_unchanged(row.sources, folder)
+        return outcome if stands else None
     return None
 
 
@@ -153,43 +157,45 @@ def _read(row: Row | None, task: Task) -> Outcome | Inapplicable | None:
 
 
 def asking(task: Task) -> str:
-    """What stands for the question that a task asks, whatever case of it is tried."""
+    """The key of a task's question, whichever case of it is tried."""
     part = [task.part, task.rounds] if task.part else []
     return question([*_about(task.request), task.request.profile, task.request.seed, task.dtype, task.law, *part])
 
 
 def _subject(task: Task) -> str:
-    """What stands for the same question by any profile and seed, on any machine."""
+    """The key of the same question for any profile and seed, on any machine."""
     return question([*_about(task.request), task.dtype, task.law], of_machine=False)
 
 
-OTHERWISE = {"candidate", "dtypes", "laws", "profile", "seed", "folder"}
-"""Fields of a request that a question has otherwise: the candidate by its name, what a task asks by itself, files by their content."""
+ASKED_OTHERWISE = {"candidate", "dtypes", "laws", "profile", "seed", "folder"}
+"""Fields of a request that a question represents differently: the candidate by its name, the fields of a task by themselves, files by their
+content.
+"""
 
 
 def _about(request: Request) -> list[Any]:
-    asked = {f.name: getattr(request, f.name) for f in fields(Request) if f.name not in OTHERWISE}
+    asked = {f.name: getattr(request, f.name) for f in fields(Request) if f.name not in ASKED_OTHERWISE}
     asked["pins"] = {f.name: getattr(request.pins, f.name) for f in fields(Pins)}
     asked["at"] = None if request.at is None else repr(request.at.key)
     return [request.name, request.dtypes[0], asked]
 
 
 def pictures(request: Request, dtype: str) -> str:
-    """What stands for the pictures of a candidate."""
+    """The key of a candidate's pictures."""
     return question([*_about(request), request.seed, dtype, "pictures"])
 
 
 def look_up(ledger: Ledger | None, name: str, folder: str | None) -> Any:
-    """The document that is kept by a name, if all that it depends on is as it was; else None."""
+    """The document stored under a name, if nothing it depends on has changed; else None."""
     row = None if ledger is None or folder is None else ledger.find(name)
     with suppress(KeyError, TypeError, ValueError, AttributeError, OSError):
-        if row is not None and row.sources is not None and folder is not None and stand(row.sources, folder):
+        if row is not None and row.sources is not None and folder is not None and are_unchanged(row.sources, folder):
             return row.document
     return None
 
 
 def keep(ledger: Ledger | None, name: str, document: Any, sources: Sources | None) -> Any:
-    """Keeps a document, if it is known what that depends on, and returns it as it would come back."""
+    """Stores a document, if its dependencies are known, and returns it as it is read back."""
     text = json.dumps(document)
     if ledger is not None and sources is not None:
         ledger.keep(name, text, sources)
@@ -197,16 +203,8 @@ def keep(ledger: Ledger | None, name: str, document: Any, sources: Sources | Non
 
 
 def _is_as(outcome: Outcome, before: Outcome) -> bool:
-    """Whether it breaks as it did before; of what hangs, whatever time it had."""
-    if _code(outcome) == _code(before) == "hung":
+    """Whether an outcome breaks as before; two that hang count as equal, whatever time they had."""
+    if diagnosis_code(outcome) == diagnosis_code(before) == "hung":
         return True
     told = documents.exact(outcome)
     return told is not None and isinstance(told[1], Outcome) and told[1].result.diagnosis == before.result.diagnosis
-
-
-def _code(outcome: Outcome | Inapplicable) -> str | None:
-    return (outcome.result.diagnosis or {}).get("code") if isinstance(outcome, Outcome) else None
-
-
-def _is_broken(outcome: Outcome | Inapplicable) -> bool:
-    return isinstance(outcome, Outcome) and outcome.result.verdict is Verdict.BROKEN

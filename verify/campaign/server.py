@@ -1,4 +1,4 @@
-"""The server that workers are forked from: it imports what they need beside the command, which imports little before."""
+"""The server that workers are forked from: it imports their modules while the command, which imports little itself, goes on."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ if TYPE_CHECKING:
 
 
 def prepare(losses: Collection[str] | None = None) -> None:
-    """Starts the server that workers are forked from: it imports what they need while this process still imports its own; what only some
-    `losses` need, where they are known and others are asked, is left to be imported where it is. For those of the `CORE` it imports numba.
+    """Starts the server that workers are forked from: it does their imports while this process still does its own. Imports that only some
+    `losses` need are left out, where the losses are known not to need them. For those of the `CORE` it imports numba.
     """
     new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
     of_core, of_pairs = losses is not None and CORE in losses, losses is None or "none" in losses
-    _preloaded[:] = [CLEANUP, *(KERNELS if of_core else ()), *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
+    _preloaded[:] = [
+        CLEANUP,
+        *(KERNELS if of_core else ()),
+        *JUDGING_MODULES,
+        *(FORMULAS if new else ()),
+        *(PAIR_MODULES if of_pairs else ()),
+    ]
     context()
 
 
@@ -42,18 +48,20 @@ CLEANUP = "verify.campaign.server_cleanup"
 CORE = "core"
 """Stands for all losses of the built-in core."""
 KERNELS = ("verify.candidates.numba_ready",)
-"""numba takes a second, in each worker where the server has not imported it; each candidate of the core has workers of its own."""
-WORK = ("verify.campaign.executor", "verify.campaign.judging")
+"""numba takes a second to import, in each worker unless the server has imported it; each candidate of the core has its own workers."""
+JUDGING_MODULES = ("verify.campaign.executor", "verify.campaign.judging")
 FORMULAS = ("verify.oracle.compiler",)
-"""sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""
-PAIRS = ("verify.pair", "verify.conventions.own_formula")
-"""Of those without a spec."""
+"""sympy takes half a second. Formulas of shipped specs are cached, so that it is needed only where they are new; a user's file imports it
+itself.
+"""
+PAIR_MODULES = ("verify.campaign.pair_judging",)
+"""Modules for candidates without a spec."""
 
-_preloaded = [CLEANUP, *WORK]
+_preloaded = [CLEANUP, *JUDGING_MODULES]
 
 
 def remember(losses: Iterable[str]) -> None:
-    """Keeps that these have been asked about: of those that ship the formulas are kept by then."""
+    """Records that these losses have been judged: the formulas of shipped ones are cached by then."""
     for loss in losses:
         if ".py" not in loss:
             disk_cache.plain(["asked", loss], lambda: True)
@@ -64,7 +72,7 @@ CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
 
 
 def processor() -> str:
-    """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
+    """Eight digits that identify this kind of processor: code that jax compiled for another may crash."""
     flags = platform.machine()
     with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
         flags += next(line for line in lines if line.startswith(("flags", "Features")))
@@ -80,8 +88,8 @@ JAX = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
-"""jax compiles each operation again for each shape, some thirty times a second, and cases have many shapes: workers share what is
-compiled, with each other and with the next run. Who has set up a cache of their own keeps it.
+"""jax compiles each operation again for each shape, some thirty per second, and cases have many shapes: workers share what is compiled,
+among themselves and with the next run. A cache set up by the user is left alone.
 """
 
 
@@ -91,7 +99,7 @@ def _settings() -> dict[str, str]:
 
 @contextmanager
 def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, for what is started in the block."""
+    """Sets environment variables for processes started in the block."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -107,11 +115,11 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 if sys.platform == "win32":
 
     def context() -> BaseContext:
-        """How processes are started."""
+        """The multiprocessing context."""
         return multiprocessing.get_context("spawn")
 
     def quiet() -> None:
-        """There is nobody who looks after that."""
+        """Nothing to do: there is no such process here."""
 
 else:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -121,7 +129,9 @@ else:
 
     @contextmanager
     def _somewhere() -> Iterator[None]:
-        """In the root, where the current folder is gone: what is started is told where we are."""
+        """Makes the root the current folder in the block if the current one no longer exists; started processes get their folder
+        separately.
+        """
         if folder() is not None:
             yield
             return
@@ -134,8 +144,8 @@ else:
             os.close(gone)
 
     class _Popen(Popen):
-        """That of `multiprocessing`, the same from Python 3.11 to 3.13, but for the script that calls us: a worker that is told of it
-        runs it again, and judges again.
+        """The class of `multiprocessing`, the same from Python 3.11 to 3.13, without passing on the main script: a worker would run it
+        again, and judge again.
         """
 
         def _launch(self, process_obj: Any) -> None:
@@ -152,17 +162,17 @@ else:
             finally:
                 set_spawning_popen(None)
             self.sentinel, child = forkserver.connect_to_new_process(self._fds)
-            ours = os.dup(child), self.sentinel  # by the first the child sees that we have ended
+            ours = os.dup(child), self.sentinel  # by the first pipe the child notices that this process has ended
             self.finalizer = util.Finalize(self, util.close_fds, ours)  # type: ignore[attr-defined]
             with open(child, "wb") as stream:
                 stream.write(words.getbuffer())
             self.pid = forkserver.read_signed(self.sentinel)
 
         def _begin(self, process_obj: Any) -> None:
-            """A server that is ending takes no more orders, and is there for some time still. One whose socket a candidate has removed
-            cannot be asked any more: it is ended.
+            """Starts a process. A server that is ending accepts no more requests, but runs for some time; one whose socket a candidate has
+            removed cannot be reached, and is ended.
             """
-            for _ in range(2 * leftovers.WAITS):
+            for _ in range(2 * leftovers.MAX_POLLS):
                 try:
                     self._ask(process_obj)
                     return
@@ -174,7 +184,7 @@ else:
                 except (ConnectionError, EOFError):  # or it has ended before it had begun
                     pass
                 self._fds: list[int] = []
-                time.sleep(leftovers.WAIT)
+                time.sleep(leftovers.POLL_INTERVAL)
             self._ask(process_obj)
 
     class _Process(ForkServerProcess):
@@ -192,7 +202,7 @@ else:
             return super().Pipe(duplex) if duplex else channel.pipe()
 
     def context() -> BaseContext:
-        """How processes are started: by the server, which starts now if it does not run."""
+        """The multiprocessing context: workers are forked by the server, which is started if it does not run."""
         leftovers.own_sockets()
         found = _Context()
         found.set_forkserver_preload(_preloaded)
@@ -201,27 +211,28 @@ else:
         return found
 
     def quiet() -> None:
-        """Starts the process that looks after what candidates share by `multiprocessing`, with standard error nowhere: what they do to it
-        it would tell there. Only for a command, which nobody else writes to then.
+        """Starts the process that tracks what candidates share by `multiprocessing`, with standard error discarded, where it would complain
+        about what they do to it. Only for a command, whose standard error no other code uses then.
         """
-        own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        standard_error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         try:
             with _deaf(), _somewhere():
                 resource_tracker.ensure_running()
         finally:
-            os.dup2(own, 2)
-            os.close(own)
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
             os.close(nowhere)
 
     @contextmanager
     def _deaf() -> Iterator[None]:
-        """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. So does the
-        process that looks after what candidates share by `multiprocessing`, which would complain of what it has forgotten.
-        Ctrl-C and SIGTERM to the group wait until they see to it themselves: who ends in the middle of its imports tells of it, and leaves
+        """Processes started in the block ignore that a terminal was closed: they end with the command, which has a report to write. That
+        includes the process that tracks shared resources, which would complain about what was forgotten.
+
+        Ctrl-C and SIGTERM to the group wait until they are handled: a process that ends during its imports prints a traceback, and leaves
         its folder behind.
         """
-        before, blocked = signal.getsignal(signal.SIGHUP), signal.pthread_sigmask(signal.SIG_BLOCK, leftovers.LATE)
+        before, blocked = signal.getsignal(signal.SIGHUP), signal.pthread_sigmask(signal.SIG_BLOCK, leftovers.BLOCKED_SIGNALS)
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:

@@ -1,4 +1,4 @@
-"""A smaller case at which a candidate ends its process likewise. Each try costs a process, so that few are made."""
+"""Finding a smaller case at which a candidate ends its process in the same way. Each try costs a process, so there are few."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from verify.cases.shrinking import lean
 from verify.form import FORMS
 
 MOST_TRIES = 10
-"""Smaller cases that are tried for each law: halving finds one size of up to some hundreds."""
+"""Smaller cases to try for each law: halving finds one size of up to some hundreds."""
 
-SECONDS = 10.0
-"""That all tries of one candidate may take."""
+MOST_SECONDS = 10.0
+"""Seconds that all tries of one candidate may take."""
 
-ENDED, OR_ALL = "the candidate ended its process", ", or that of all workers)"
+PROCESS_ENDED, OR_ALL = "the candidate ended its process", ", or that of all workers)"
 
 
 def can_be_smaller(outcome: Outcome | Inapplicable) -> TypeGuard[Outcome]:
-    """Whether a search came to the end of its process, on a case that nobody has made smaller."""
+    """Whether a search ended with the end of its process, at a case that has not been shrunk."""
     if not isinstance(outcome, Outcome) or outcome.task.case is not None or outcome.result.witness is None:
         return False
     case = outcome.result.witness.case
-    if all(case.values.keys() != set(form.names) for form in FORMS):  # of these it is known what may be left out
+    if all(case.values.keys() != set(form.names) for form in FORMS):  # only for these it is known what may be removed
         return False
     told = str((outcome.result.diagnosis or {}).get("message"))
-    return case.family != NAMING and told.startswith(ENDED) and not told.endswith(OR_ALL)
+    return case.family != NAMING and told.startswith(PROCESS_ENDED) and not told.endswith(OR_ALL)
 
 
 class Shrinking:
-    """Looks for it. `outcome` has the smallest case found so far; `known` is one at which another law ended so, and is tried first."""
+    """The search for it. `outcome` has the smallest case found so far; `known`, the case at which another law ended so, is tried first."""
 
     def __init__(self, outcome: Outcome, known: Case | None) -> None:
         assert outcome.result.witness is not None
@@ -51,10 +51,10 @@ class Shrinking:
         """The first try."""
         return self._task(None)
 
-    def after(self, found: Outcome | Inapplicable) -> Task | None:
-        """The try after one that came to `found`; None where no more are made."""
-        like = isinstance(found, Outcome) and found.result.diagnosis == self.outcome.result.diagnosis
-        witness = found.result.witness if isinstance(found, Outcome) and like else None
+    def after(self, outcome: Outcome | Inapplicable) -> Task | None:
+        """The next try after one with this outcome; None after the last."""
+        like = isinstance(outcome, Outcome) and outcome.result.diagnosis == self.outcome.result.diagnosis
+        witness = outcome.result.witness if isinstance(outcome, Outcome) and like else None
         breaks = witness is not None and self._tried is not None and witness.case.to_dict() == self._tried.to_dict()
         if breaks:
             assert self._tried is not None

@@ -1,6 +1,6 @@
-"""What an answer depends on beside the question: the user's own files that a worker has loaded or read, and the versions of libraries.
+"""What an answer depends on besides the question: the user's own files that a worker has loaded or read, and the versions of libraries.
 
-A worker tells them with each outcome. They are compared when the same is asked again, by what is in the files.
+A worker reports them with each outcome. Before an answer is reused they are compared, files by content.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from verify.versions import versions
 Sources = dict[str, dict[str, str | None]]
 """`{"files": {path relative to the project: digest, None where there is none}, "libraries": {name: version}}`."""
 
-OURS = ("verify", "verify.specs")
+OUR_PACKAGES = ("verify", "verify.specs")
 LIBRARIES = ("hypothesis", "numba", "numpy", "pebble", "python-flint", "scipy", "sympy", "verify-gradients")
 SETTINGS = ("BLIS_", "CUDA_", "JAX_", "KMP_", "MKL_", "NPY_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTORCH_", "TORCH_", "VECLIB_", "XLA_")
-"""How names of environment variables begin that libraries go by, when they compute."""
+"""Prefixes of environment variables that affect how libraries compute."""
 CACHES = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
-BESIDE = ("site-packages", "dist-packages")
+LIBRARY_FOLDERS = ("site-packages", "dist-packages")
 """Folders of installed libraries."""
-OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+SUITE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 class _Loaded:
-    """What this process had loaded before its candidate, since when that is, and the files that were opened since."""
+    """The modules that this process had loaded before its candidate, the time since, and the files that were opened since."""
 
     def __init__(self) -> None:
         self.before: set[str] | None = None
@@ -47,12 +47,12 @@ class _Loaded:
         self.others = False
 
     def on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Of the interpreter's own events: what is opened to be read, by Python, the system's loader or SQLite; modules that are sought;
-        folders that are listed; and other processes, whose reading nobody sees. Most events are none of these.
+        """An audit hook: records files opened for reading, by Python, the system's loader or SQLite; modules searched for; folders listed;
+        and new processes, whose reading cannot be observed. Most events are none of these.
         """
         if event not in EVENTS:
             return
-        with suppress(Exception):  # which would be raised in the code whose event it is
+        with suppress(Exception):  # an error would be raised in the code that caused the event
             if event == "open":
                 if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
                     self.opened.add(os.path.abspath(arguments[0]))
@@ -73,7 +73,9 @@ EVENTS = frozenset({"open", "import", *FILES, *FOLDERS, *PROCESSES})
 
 
 def _is_by_users(frame: FrameType | None) -> bool:
-    """Whether it is the user's code that asks, by itself or through Python's own, and neither an installed library nor ours."""
+    """Whether the event comes from the user's code, directly or through Python's library, and not from an
+    installed library or the suite.
+    """
     while frame is not None and _is_pythons(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None or not os.path.isfile(frame.f_code.co_filename):
@@ -85,14 +87,14 @@ _loaded = _Loaded()
 
 
 def begin() -> None:
-    """What is loaded or read from now on is the candidate's. Only for a process that is its alone."""
+    """Starts recording: what is loaded or read from now on is the candidate's. Only for a process that judges one candidate."""
     _loaded.before, _loaded.since = set(sys.modules), time.time_ns()
     sys.addaudithook(_loaded.on_event)
 
 
 def needed(folder: str | None) -> Sources | None:
-    """What this process has loaded since, and read in the `folder` of the project. None where that is not known: a file may have been
-    written since it was loaded.
+    """What this process has loaded since, and read in the `folder` of the project. None if a file changed since this process began, or a
+    child process may have read some.
     """
     if _loaded.before is None or folder is None or _loaded.others:
         return None
@@ -115,12 +117,12 @@ def needed(folder: str | None) -> Sources | None:
             | {os.path.join(os.path.relpath(path, folder), ""): listing(path) for path in sorted(folders)},
             "libraries": {name: version(name) for name in sorted(libraries)},
         }
-    except Exception:  # whatever the candidate has made of its process
+    except Exception:  # whatever the candidate has done to its process
         return None
 
 
-def stand(sources: Sources, folder: str) -> bool:
-    """Whether all of them are as they were."""
+def are_unchanged(sources: Sources, folder: str) -> bool:
+    """Whether all of them are unchanged."""
     files, libraries = sources["files"].items(), sources["libraries"].items()
     return all((listing if path.endswith(os.sep) else digest)(os.path.join(folder, path)) == told for path, told in files) and all(
         version(name) == told for name, told in libraries
@@ -129,14 +131,14 @@ def stand(sources: Sources, folder: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def _library(file: str) -> str | None:
-    """The package among the installed ones that a module's file lies in, whatever the module calls itself; None where it is none."""
+    """The installed package that a module's file belongs to, whatever the module's name; None if it belongs to none."""
     parts = Path(file).parts
-    beside = [k for k, part in enumerate(parts[:-1]) if part in BESIDE]
+    beside = [k for k, part in enumerate(parts[:-1]) if part in LIBRARY_FOLDERS]
     return parts[beside[-1] + 1].partition(".")[0] if beside else None
 
 
 def _missing(folder: str) -> Iterator[str]:
-    """Where modules would lie in the project that were looked for, and are not there."""
+    """Paths in the project where modules were searched for in vain."""
     homes = [path for path in {*map(os.path.abspath, sys.path)} if _is_below(path, folder)]
     for name in _loaded.sought - sys.modules.keys():
         for home in homes if "." not in name else ():
@@ -146,37 +148,37 @@ def _missing(folder: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _is_below(path: str, folder: str) -> bool:
-    """Whether it is the project's folder, or lies in it, and in nothing that is hidden or a library's."""
+    """Whether a path is the project's folder or lies in it, outside hidden folders and libraries."""
     parts = Path(os.path.relpath(path, folder)).parts
-    return not any(part.startswith(".") or part in ("__pycache__", *BESIDE) for part in parts)
+    return not any(part.startswith(".") or part in ("__pycache__", *LIBRARY_FOLDERS) for part in parts)
 
 
 def listing(path: str) -> str | None:
-    """What stands for the names in a folder; None where there is none. What is compiled comes and goes."""
+    """A digest of the names in a folder; None if there is no folder. Compiled files are ignored."""
     with suppress(OSError):
         return _of(sorted(name for name in os.listdir(path) if name != "__pycache__"))
     return None
 
 
 def is_users(file: str) -> bool:
-    """Whether a file is the user's: of no installed library, and neither Python's nor ours."""
-    return not (file.startswith(OWN) or _is_pythons(file) or any(part in BESIDE for part in Path(file).parts))
+    """Whether a file belongs to the user: not to an installed library, Python or the suite."""
+    return not (file.startswith(SUITE_FOLDER) or _is_pythons(file) or any(part in LIBRARY_FOLDERS for part in Path(file).parts))
 
 
 def _is_pythons(file: str) -> bool:
-    return file.startswith(PYTHON) and not any(part in BESIDE for part in Path(file).parts)
+    return file.startswith(PYTHON) and not any(part in LIBRARY_FOLDERS for part in Path(file).parts)
 
 
 PYTHON = tuple({os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "platstdlib")})
 
 
 def _is_read(path: str, folder: str) -> bool:
-    """Whether it is a file of the project that the candidate may have read: none that is compiled, hidden, or of a library."""
+    """Whether a path is a project file that the candidate may have read, not compiled, hidden, or of a library."""
     return _is_below(path, folder) and not os.path.isdir(path) and not _is_pythons(path)
 
 
 def digest(path: str) -> str | None:
-    """What stands for the content of a file; None where there is none."""
+    """A digest of a file's content; None if there is no file."""
     with suppress(OSError):
         found = os.stat(path)
         return _digest(path, found.st_size, found.st_mtime_ns)
@@ -185,14 +187,14 @@ def digest(path: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _digest(path: str, size: int, written: int) -> str:  # noqa: ARG001
-    """Read again where the file has another size, or was written at another time."""
+    """The digest, cached by the file's size and time of change."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=256)
 def version(name: str) -> str:
-    """The version of the library that has a package of this name; of several, all of them."""
+    """The version of the library with a package of this name; if there are several, all versions."""
     alone = versions([name]).get(name)
     if alone is not None:
         return alone
@@ -205,25 +207,25 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 def settings() -> dict[str, str]:
-    """The environment variables that libraries go by when they compute: elsewhere they shall compute alike."""
+    """The environment variables that affect how libraries compute, so that they compute alike on other machines."""
     return {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
 
 
 @lru_cache(maxsize=1)
 def machine() -> str:
-    """What stands for this suite, its libraries, Python, the processor and how libraries are told to compute."""
+    """A digest of the suite, its libraries, Python, the processor and the libraries' settings."""
     where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
     return _of([sys.version, versions(LIBRARIES), where, settings(), [*_suite()]])
 
 
 def suite() -> str:
-    """What stands for our own files."""
+    """A digest of the suite's files."""
     return _of([*_suite()])
 
 
 def _suite() -> Iterator[tuple[str, str | None]]:
-    """Our own files: a version stands for what was released, and not for what is changed in a checkout."""
-    for name in OURS:
+    """The suite's files with their digests: a version identifies only a release, not the state of a checkout."""
+    for name in OUR_PACKAGES:
         for home in import_module(name).__path__:
             for path in sorted(Path(home).rglob("*.py")):
                 yield f"{name}/{path.relative_to(home)}", digest(str(path))
@@ -234,5 +236,5 @@ def _of(data: Any) -> str:
 
 
 def question(parts: Iterable[Any], *, of_machine: bool = True) -> str:
-    """What stands for a question: plain data, and where it matters the machine that answers it."""
+    """A digest of a question: of plain data, and where it matters of the machine that answers."""
     return _of([*parts, machine() if of_machine else None])

@@ -1,7 +1,7 @@
-"""What a witness would have us import, and whether its reader has named it: a file may come from anybody, and code does what it likes.
+"""The code that a witness would import, and whether its reader has named it: a file may come from anybody, and code can do anything.
 
-A target is known where it is among the candidates of the project's `[tool.verify]`, and where the code that it names is written in a file
-below the current folder: not what that file imports from elsewhere, since `mine.py:os.system` lies in no folder of one's own.
+A target is trusted if it is among the candidates of the project's `[tool.verify]`, or if the code that it names is written in a file below
+the current folder. What that file imports from elsewhere is not: `mine.py:os.system` lies in none of the user's folders.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from verify.campaign.witness import kept
 from verify.errors import shown
 from verify.settings import tool
 
-DEEPEST = 8
-"""Modules of one's own that hand a name on, `from .losses import f`, one to the other."""
+MAX_REEXPORTS = 8
+"""Most modules of the user that pass a name on to each other, by `from .losses import f`."""
 
 
 def named(witness: Mapping[str, Any]) -> list[str]:
-    """All that would be imported to judge it again: the candidate, its reference or surrogate, and a spec or penalty in a file."""
+    """Everything that would be imported to judge the witness again: the candidate, its reference or surrogate, and a spec or penalty in a
+    file.
+    """
     conventions = witness.get("conventions") or {}
     reference = (conventions.get("formula") or {}).get("reference")
     files = [name for name in (witness["loss"], conventions.get("penalty")) if isinstance(name, str) and re.search(r"\.py(:|$)", name)]
@@ -32,18 +34,20 @@ def named(witness: Mapping[str, Any]) -> list[str]:
 
 
 def question(witness: Mapping[str, Any], file: Path) -> str | None:
-    """What somebody must say yes to before the witness in this file is judged again; None where it names nothing strange, or lies in
-    the user's own cache folder, where only what this user has named before is written.
+    """What the user must confirm before the witness in this file is judged again; None where it names nothing strange, or lies in the
+    user's own cache folder, where only targets that this user has named before are written.
     """
     if folders.private(file.parent) and file.resolve().parent == kept().resolve():
         return None
-    found = strange(witness)
+    strangers = strange(witness)
     what = "which is neither a candidate of [tool.verify] nor written in a file below the current folder"
-    return f"{file} would import {' and '.join(map(shown, found))}, {what}" if found else None
+    return f"{file} would import {' and '.join(map(shown, strangers))}, {what}" if strangers else None
 
 
 def strange(witness: Mapping[str, Any]) -> list[str]:
-    """What of that nobody here has named. Nothing is imported to find out. Raises UsageError where pyproject.toml is wrong."""
+    """The names in a witness that the user has not named. Nothing is imported to find out. Raises UsageError
+    where pyproject.toml is wrong.
+    """
     table = tool(Path.cwd()) or {}
     candidates = table.get("candidates")
     listed = [c for c in candidates if isinstance(c, dict)] if isinstance(candidates, list) else []
@@ -62,7 +66,9 @@ def _is_own(target: str) -> bool:
 
 
 def _is_below(file: Path) -> bool:
-    """Whether it is a file of a project: not of a library that is installed there, and a folder that others' files lie in is none."""
+    """Whether a file belongs to the project below the current folder, and not to a library installed there. The home folder, or one above
+    it, is no project.
+    """
     try:
         whole, folder = file.expanduser().resolve(), Path.cwd().resolve()
         mine = whole.is_relative_to(folder) and not Path.home().resolve().is_relative_to(folder)
@@ -72,10 +78,10 @@ def _is_below(file: Path) -> bool:
 
 
 def _is_written(file: Path, name: str, *further: str, deep: int = 0) -> bool:
-    """Whether a name of a file below the current folder is bound there by something else than an import from elsewhere; "" is any. What
-    is `further` asked of it must be bound there, too, and by no import: what `xp = numpy` has, or a class inherits, is written elsewhere.
+    """Whether a name of a file below the current folder is bound there, and not by an import from elsewhere; "" is any name. Attributes
+    `further` along the path must be bound there, too: those of `xp = numpy`, or inherited by a class, are written elsewhere.
     """
-    if deep > DEEPEST or not _is_below(file):
+    if deep > MAX_REEXPORTS or not _is_below(file):
         return False
     if not name:
         return True
@@ -91,23 +97,23 @@ def _is_written(file: Path, name: str, *further: str, deep: int = 0) -> bool:
     return bool(homes) and all(home == file or _is_written(home, called, *further, deep=deep + 1) for home, called in homes)
 
 
-ELSEWHERE = Path("/")
-"""Stands for all files that are none of one's own."""
+NOT_THE_USERS = Path("/")
+"""Stands for all files that are not the user's own."""
 
 
 def _homes(node: ast.AST, name: str, file: Path) -> Iterator[tuple[Path, str]]:
-    """Where a statement of a file takes a name from that it binds, and what that is called there."""
+    """The files, and the names there, that a statement takes a name from that it binds."""
     defined = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name
     if defined or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name):
         yield file, name
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         for alias in node.names:
             if (alias.asname or alias.name.partition(".")[0]) == name:
-                yield (_imported(node, file) if isinstance(node, ast.ImportFrom) else None) or ELSEWHERE, alias.name
+                yield (_imported(node, file) if isinstance(node, ast.ImportFrom) else None) or NOT_THE_USERS, alias.name
 
 
 def _imported(node: ast.ImportFrom, file: Path) -> Path | None:
-    """The file of the module that is imported from, where it lies below the current folder."""
+    """The file of the module that is imported from, if it lies below the current folder."""
     if not node.level:
         return _file(node.module or "", file.parent)
     folder = file.parent
@@ -118,15 +124,17 @@ def _imported(node: ast.ImportFrom, file: Path) -> Path | None:
 
 
 def _file(module: str, beside: Path | None = None) -> Path | None:
-    """The source of a module as an import would find it, which does not run the packages that it is in: these are one's own, too."""
+    """The source of a module as an import would find it, without executing the packages that it is in: these
+    must be the user's own, too.
+    """
     here = [] if {"", str(Path.cwd())} & {*sys.path} else [str(Path.cwd())]
     where: Any = [*([str(beside)] if beside else []), *here, *sys.path]
-    found = None
+    spec = None
     if module.partition(".")[0] in sys.builtin_module_names:
         return None
     for n in range(1, len(parts := module.split(".")) + 1):
-        found = PathFinder.find_spec(".".join(parts[:n]), where)
-        if found is None or (n < len(parts) and found.origin is not None and not _is_below(Path(found.origin))):
+        spec = PathFinder.find_spec(".".join(parts[:n]), where)
+        if spec is None or (n < len(parts) and spec.origin is not None and not _is_below(Path(spec.origin))):
             return None
-        where = found.submodule_search_locations or []
-    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+        where = spec.submodule_search_locations or []
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

@@ -11,37 +11,58 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-OURS = ("verify", "pebble")
-"""Packages whose classes are known."""
+ACCEPTED_PACKAGES = ("verify", "pebble")
+"""Packages whose classes are accepted."""
 ARRAYS = {
     *((module, name) for module in ("numpy._core.multiarray", "numpy.core.multiarray") for name in ("_reconstruct", "scalar")),
     *((module, "_frombuffer") for module in ("numpy._core.numeric", "numpy.core.numeric")),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
 }
-"""What arrays and numbers of numpy are made by, in its versions."""
+"""The constructors of numpy's arrays and numbers, in all its versions."""
 RAISES = ("pebble.common.types", "RemoteException.rebuild_exception")
-PLAIN = (set, frozenset, complex, bytearray, slice, range, OrderedDict, Counter, defaultdict, deque, Decimal, Fraction, MappingProxyType)
+PLAIN_TYPES = (
+    set,
+    frozenset,
+    complex,
+    bytearray,
+    slice,
+    range,
+    OrderedDict,
+    Counter,
+    defaultdict,
+    deque,
+    Decimal,
+    Fraction,
+    MappingProxyType,
+)
+
+
+class ForeignClass(pickle.UnpicklingError):
+    """A message contains a class that is not accepted: the candidate's, or one by which a library of its pickles what the suite sends."""
 
 
 def unpickled(data: bytes) -> Any:
-    """The object that was written. Raises pickle.UnpicklingError where it holds another class than those of the suite, of exceptions that
-    are loaded here, and of plain data: what it would call may be the candidate's, and no module is imported for it.
+    """The pickled object. Raises ForeignClass where it contains a class other than those of the suite, of exceptions that are loaded here,
+    and of plain data: a constructor may be the candidate's, and no module is imported for it. Raises what the reader of pickles raises for
+    other data.
     """
     return _Reader(io.BytesIO(data)).load()
 
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """The class, or function that makes an array, if it is one of those."""
+        """The accepted class, or function that makes an array."""
         if (module, name) in ARRAYS or (module, name) == RAISES:
             return super().find_class(module, name)
-        if module.partition(".")[0] in OURS:
-            found = super().find_class(module, name)
-            if isinstance(found, type) and found.__module__.partition(".")[0] in OURS:  # not one that the module uses, such as Popen
-                return found
+        if module.partition(".")[0] in ACCEPTED_PACKAGES:
+            class_ = super().find_class(module, name)
+            if (
+                isinstance(class_, type) and class_.__module__.partition(".")[0] in ACCEPTED_PACKAGES
+            ):  # not one that the module uses, such as Popen
+                return class_
         elif "." not in name:
-            found = getattr(sys.modules.get(module), name, None)
-            if isinstance(found, type) and (issubclass(found, BaseException) or found in PLAIN):
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} is no data")
+            class_ = getattr(sys.modules.get(module), name, None)
+            if isinstance(class_, type) and (issubclass(class_, BaseException) or class_ in PLAIN_TYPES):
+                return class_
+        raise ForeignClass(f"{module}.{name} is no data")

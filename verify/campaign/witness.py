@@ -30,28 +30,28 @@ from verify.documents import as_json
 from verify.errors import UsageError, shown
 from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
-from verify.problem import EACH
+from verify.problem import VARIED_EACH
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss, find_spec
 from verify.storage import replace
 
-SCHEMA, FIRST = 2, "verify-witness/1"
-"""What is written, and what is read as well."""
+SCHEMA, FIRST_SCHEMA = 2, "verify-witness/1"
+"""The version that is written, and the older one that is read as well."""
 REMEDY = "Give a file of reports/latest/witness/, where `verify run` writes them, or the id that a check printed."
 NO_LOSS = "none"
-"""What stands for the spec of a pair that is judged without one."""
+"""Stands for the spec of a pair that is judged without one."""
 DEEPEST = Path("reports") / "latest" / "witness"
 MOST_KEPT = 200
-"""Witnesses in the cache folder: a few kilobytes each, the latest ones."""
+"""Number of witnesses in the cache folder, the latest ones: a few kilobytes each."""
 
 
 def kept() -> Path:
-    """The folder of the latest witnesses of this user."""
+    """The folder of this user's latest witnesses."""
     return Path(platformdirs.user_cache_dir("verify-gradients")) / "witness"
 
 
 def identity(outcome: Outcome) -> str:
-    """Eight hexadecimal digits that stand for the candidate, the law and the case's bits."""
+    """Eight hexadecimal digits that identify the candidate, the law and the case's bits."""
     witness = outcome.result.witness
     assert witness is not None
     parts = [outcome.task.request.name, outcome.task.request.loss, outcome.task.dtype, outcome.task.law, witness.case.to_dict()]
@@ -59,7 +59,7 @@ def identity(outcome: Outcome) -> str:
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
-    """All that is needed to judge the case again, and what was said of it."""
+    """A witness: all that is needed to judge the case again, and what was said of it."""
     task, result = outcome.task, outcome.result
     assert result.witness is not None
     case = as_data(result.witness.case, task.request.loss)
@@ -80,7 +80,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
 
 
 def as_data(case: Case, loss: str) -> dict[str, Any]:
-    """The case as plain data; the values of linear scores stand beside `values` too, and the targets that its labels stand for."""
+    """The case as plain data; the values of linear scores, and the targets that its labels stand for, stand beside `values`."""
     found = case.to_dict()
     if loss == NO_LOSS or problem_named(loss) is not None:
         return found
@@ -91,7 +91,7 @@ def as_data(case: Case, loss: str) -> dict[str, Any]:
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
-    """Writes each witness to `folder`/ID.json, which is made if there is any. Raises OSError where that cannot be done."""
+    """Writes each witness to `folder`/ID.json; creates the folder if there are any. Raises OSError on failure."""
     files = []
     for outcome in outcomes:
         if outcome.result.witness is not None:
@@ -101,7 +101,7 @@ def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
 
 
 def keep(outcomes: Iterable[Outcome]) -> None:
-    """Writes them to the user's cache folder, and drops the oldest there. What cannot be written is left: it is a convenience."""
+    """Writes the witnesses to the user's cache folder, and removes the oldest there. Failures are ignored, since this is a convenience."""
     with suppress(OSError):
         folders.make(kept())
         if save((o for o in outcomes if isinstance(o.task.request.candidate, str)), kept()):
@@ -111,22 +111,25 @@ def keep(outcomes: Iterable[Outcome]) -> None:
 
 
 def find(name: str) -> Path:
-    """The file of a witness that is named by its path or its id. Raises UsageError where there is none."""
+    """The file of a witness, from its path or its id. Raises UsageError where there is none."""
     places = [Path(name), DEEPEST / f"{name}.json", kept() / f"{name}.json"]
     for place in places:
         if os.path.isfile(place):  # False for what can be no name
             return place
-    raise UsageError(f"there is no witness {shown(name)}. Give the path of a file that `verify run` wrote, or the id that a check printed.")
+    raise UsageError(
+        f"there is no witness {shown(name)}. Give the path of a file that `verify run` wrote, or the id that a check printed: the "
+        f"last {MOST_KEPT} are kept."
+    )
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A stored witness, in the second schema. Raises UsageError where the file is none."""
+    """A stored witness, in the second schema. Raises UsageError where the file is not a witness."""
     return _second(documents.read(path, "witness", REMEDY), str(path))
 
 
-def _second(found: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _second(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     try:
-        whole = second(found)
+        whole = second(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{source} is no complete witness: {_fault(error)}. {REMEDY}") from None
     documents.check(whole, "witness", source, REMEDY)
@@ -134,37 +137,37 @@ def _second(found: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _fault(error: Exception) -> str:
-    """What is wrong, in words where an error is none."""
+    """The text of an error, worded for errors without one."""
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def second(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A witness in the second schema, whatever it was written in: in the first, a case had W, X, y and reg, or x in a row and its shape.
+def second(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A witness in the second schema, from either: in the first, a case had W, X, y and reg, or x in a row and its shape.
 
-    Raises KeyError, TypeError, ValueError or AttributeError where it is none.
+    Raises KeyError, TypeError, ValueError or AttributeError for invalid data.
     """
-    if found.get("schema") != FIRST:
-        return dict(found)
-    case = found["case"]
+    if document.get("schema") != FIRST_SCHEMA:
+        return dict(document)
+    case = document["case"]
     values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR.names}
     drawn = {name: case[name] for name in ("family", "seed") if name in case}
-    return {**found, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
+    return {**document, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
 
 
-def task(found: Mapping[str, Any]) -> Task:
-    """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
-    documents.check(found, "witness", "the witness", REMEDY)
-    found = _second(found, "the witness")
-    named = {key: str(found[key]) for key in ("candidate", "loss", "dtype", "law")}
+def task(document: Mapping[str, Any]) -> Task:
+    """The task that judges a stored case again, with all conventions fixed. Raises UsageError where the document lacks something."""
+    documents.check(document, "witness", "the witness", REMEDY)
+    document = _second(document, "the witness")
+    named = {key: str(document[key]) for key in ("candidate", "loss", "dtype", "law")}
     of_pair = named["loss"] == NO_LOSS
     try:
-        case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, named["dtype"])
+        case = Case.from_dict({**document["case"], **{key: document[key] for key in ("values", "differentiated")}}, named["dtype"])
         case = case if of_pair else _checked(case, named["loss"])
-        pins = Pins() if of_pair else _pins(found.get("conventions") or {}, named["loss"])
+        pins = Pins() if of_pair else _pins(document.get("conventions") or {}, named["loss"])
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
-    seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
-    conventions = found.get("conventions") or {}
+    seed = document.get("seed", 0)  # the upstream gradient; older witnesses have none
+    conventions = document.get("conventions") or {}
     at = _example(case, conventions.get("at")) if of_pair else None
     convex = conventions.get("convex") == "claimed"
     told_formula = conventions.get("formula") or {"source": "differences"}  # older witnesses have none
@@ -189,15 +192,15 @@ def task(found: Mapping[str, Any]) -> Task:
 
 
 def _checked(case: Case, loss: str) -> Case:
-    """The case as one of the loss. Raises ValueError where it is none."""
-    from verify.cases import inputs  # with Hypothesis, for which only a replay waits
+    """The case as a case of the loss. Raises ValueError where it is not one."""
+    from verify.cases import inputs  # loads Hypothesis, which only a replay needs
 
     problem = problem_named(loss)
     return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 
 
 def _example(case: Case, tree: Any) -> Example:
-    """The inputs of a pair without a spec, one array where there is no `tree` of its arguments. Raises UsageError where it has others."""
+    """The inputs of a pair without a spec; one array where there is no `tree` of its arguments. Raises UsageError where it has others."""
     try:
         if tree is None and len(case.values) != 1:
             raise ValueError(f"the values are {', '.join(case.values)}, where a function of one array has one")
@@ -207,7 +210,11 @@ def _example(case: Case, tree: Any) -> Example:
 
 
 def _pins(conventions: Mapping[str, Any], loss: str) -> Pins:
-    """What was found out, of which the parameters stand among the rest, by their names. Those that vary are told by the case."""
-    told = [name for name in find_spec(loss).parameters if name in conventions]
-    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ()) and conventions[name] != EACH}
-    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)
+    """The stored conventions as pins, with the parameters, which are stored among them by name. Parameters
+    that vary are set by the case.
+    """
+    numbers = [name for name in find_spec(loss).parameters if name in conventions]
+    parameters = {
+        name: conventions[name] for name in numbers if name not in conventions.get("varied", ()) and conventions[name] != VARIED_EACH
+    }
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in numbers}, parameters=parameters)

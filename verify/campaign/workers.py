@@ -1,4 +1,4 @@
-"""Worker processes: forked from a server that has imported what they need, so that a lost one is replaced at once."""
+"""Worker processes: forked from a server that has imported their modules, so that a lost one is replaced at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
@@ -15,30 +16,49 @@ from typing import Any, TypeVar
 
 from pebble import CONSTS, ProcessPool
 
+from verify import limits
 from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
+from verify.campaign.worker_exits import WITH_THE_SERVER
 from verify.candidates import tampering
 from verify.elapsed import processors
+from verify.limits import Limits
 
 T = TypeVar("T")
 
 TICK = 0.25
-"""Seconds between two looks at the workers, which cost about 1/1000 of a core."""
+"""Seconds between two checks of the workers, which cost about 1/1000 of a core."""
 
 CONSTS.sleep_unit = 0.02
 """Seconds for which a pool sleeps between two looks at its processes, and for which whoever closes it waits. Those of other users of pebble
 look as often, which does no harm.
 """
 
-COLLECT = 20_000, 20, 20
-"""When Python looks for garbage in cycles. What is kept of many points is none of it, and at Python's own 700 objects to look through that
-takes a tenth of the time of a law.
+STALL_TIMEOUT = 60.0
+"""Seconds in which no process of a pool begins a task, after which others replace them: something that the candidate left there, such as a
+hook that sleeps, holds them, or the pool has not noticed their end.
 """
+
+COLLECT = 20_000, 20, 20
+"""Thresholds of Python's garbage collector. The many cached points are no garbage, and at Python's default of 700 objects scanning them
+takes a tenth of a law's time.
+"""
+
+
+class NotStarted(Exception):
+    """No process could be started, and why."""
+
+
+def failed_future(why: NotStarted) -> Future[Any]:
+    """The future of a task for which no process can be started."""
+    failed: Future[Any] = Future()
+    failed.set_exception(why)
+    return failed
 
 
 @contextmanager
 def rarely_collected() -> Iterator[None]:
-    """In the block Python looks for garbage as it does on workers: to look through all that is loaded may take as long as a law."""
+    """Uses the workers' thresholds of the garbage collector in the block: scanning everything that is loaded may take as long as a law."""
     before = gc.get_threshold()
     gc.set_threshold(*COLLECT)
     try:
@@ -48,22 +68,25 @@ def rarely_collected() -> Iterator[None]:
 
 
 @contextmanager
-def workers(most: int) -> Iterator[ProcessPool]:
-    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too. Raises MemoryError where
-    there is none for it.
+def workers(most: int, given: Limits | None = None) -> Iterator[ProcessPool]:
+    """A pool of at most this many processes. They, and their server, have ended when the block ends. Limits of this process that a
+    candidate lowers meanwhile are raised again to those `given`, by default the current ones. Raises MemoryError where there is no memory
+    for it.
     """
+    given = limits.limits() if given is None else given
     memory.check_room()
-    pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_start, initargs=[memory.allowance()])
-    with _awake():
+    pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_begin, initargs=[memory.allowance(), given])
+    with _awake(given):
         try:
             yield pool
-        finally:  # whoever has heard all that they wait for waits for nothing else
+        finally:  # a consumer that has all its results waits for nothing else
             pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
+            limits.raise_again(given)
 
 
 def goes_on(pool: ProcessPool) -> bool:
-    """Whether it takes tasks: all its threads live. One that had not begun begins, which the system may refuse."""
+    """Whether the pool accepts tasks: all its threads are alive. Starts them if necessary, which the system may refuse."""
     try:
         return pool.active
     except (BrokenProcessPool, OSError, RuntimeError, MemoryError):
@@ -71,14 +94,15 @@ def goes_on(pool: ProcessPool) -> bool:
 
 
 @contextmanager
-def _awake() -> Iterator[None]:
-    """Lets the server of the workers go on, if a candidate stops it: by a thread, since whoever waits for the end of a worker waits for
-    the server.
+def _awake(given: Limits) -> Iterator[None]:
+    """Resumes the workers' server if a candidate stops it, and raises limits of this process again that it lowers: in a thread, since
+    waiting for the end of a worker means waiting for the server.
     """
     over = threading.Event()
 
     def wake() -> None:
         while not over.wait(TICK):
+            limits.raise_again(given)
             server = getattr(forkserver._forkserver, "_forkserver_pid", None)
             if server is not None and sys.platform != "win32":  # where there are neither servers nor signals
                 with suppress(ProcessLookupError):
@@ -96,7 +120,7 @@ def _awake() -> Iterator[None]:
 
 
 def end_orphans() -> None:
-    """Ends what candidates have left to the server."""
+    """Ends processes that candidates have left to the server."""
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     if server is not None:
         process_group.end_orphans(server)
@@ -109,9 +133,24 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
         return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
 
 
+def _begin(allowed: int, given: Limits) -> None:
+    """Starts a worker. It inherits limits that a candidate has lowered in its server; if it cannot start with them it ends the server, so
+    that another one begins.
+    """
+    limits.raise_again(given)
+    try:
+        _start(allowed)
+    except (MemoryError, OSError):
+        if sys.platform != "win32":  # where there are neither servers nor signals
+            os.kill(os.getppid(), signal.SIGKILL)
+        os._exit(WITH_THE_SERVER)
+
+
 def _start(allowed: int) -> None:
-    """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
-    told = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the pool's handler raises, which would be logged while this goes on
+    """Sets up a worker: its own standard output (that of the command belongs to the document), standard input (the user's), memory limit
+    and signals.
+    """
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the pool's handler raises, which would be logged while this goes on
     process_group.own()
     process_group.keep_to_itself()
     alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
@@ -119,17 +158,18 @@ def _start(allowed: int) -> None:
         os.close(alive)
         forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
     if sys.platform != "win32":
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its server does not hear of it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its server ignores it
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     output.line_by_line()
     memory.limit(allowed)
-    sys.excepthook = sys.__excepthook__  # its server is silent
+    memory.check_room()
+    sys.excepthook = sys.__excepthook__  # its server ignores it
     tampering.keep()
     sources.begin()
-    os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
-    gc.enable()  # its server has none
-    gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
+    os.dup2(nowhere, 2)  # from here on a candidate's output is stored with its result at any time
+    gc.enable()  # its server has no limit
+    gc.freeze()  # loaded modules stay: scanning them for garbage again and again takes a twentieth of a law's time
     gc.set_threshold(*COLLECT)
-    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGTERM, handler)

@@ -1,4 +1,4 @@
-"""What a candidate returned, checked and converted, and the codes for what it did wrong."""
+"""What a candidate returned, checked and converted, and the codes of its errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from verify.candidates import errstate, float_environment, process_globals
 from verify.difference import joined
-from verify.errors import UsageError
+from verify.errors import NoGPUError, UsageError
 from verify.library_errors import NO_GPU
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A loss and its gradients in the suite's own layout, by the names of what is differentiated: of linear scores W alone, (C, D),
-    of scores these, (N, C).
+    """A loss and its gradients in the suite's own layout, by the names of the differentiated inputs: W (C, D) for linear scores, the scores
+    (N, C) for a function of scores.
 
     `value` is NaN where the candidate returns no loss. `curvature` is ∂²ℓ/∂s² of each example, (N, C), where it returns one.
     """
@@ -36,17 +36,17 @@ class Answer:
 
     @property
     def gradient(self) -> NDArray[np.floating]:
-        """All of it in one array, laid out like the point of a case."""
+        """All gradients in one array, laid out like the point of a case."""
         return joined([*self.gradients.values()])
 
     def kept(self) -> Answer:
-        """The same in arrays of its own: a candidate may hand out its buffer and write to it again."""
+        """A copy of the answer in new arrays: a candidate may return its buffer and overwrite it later."""
         gradients = {name: g.copy() for name, g in self.gradients.items()}
         return Answer(self.value, gradients, None if self.curvature is None else self.curvature.copy())
 
 
 class Misbehaviour(Exception):
-    """The candidate gave no answer that could be judged. `code` is a diagnosis code, the message a sentence."""
+    """The candidate gave no answer that can be judged. `code` is a diagnosis code, the message a sentence."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class Misbehaviour(Exception):
 
 
 class Incomplete(Misbehaviour):
-    """What was returned is no pair: one number, one array, or more than two `things`."""
+    """The candidate did not return a pair, but one number, one array, or more than two `things`."""
 
     def __init__(self, message: str, things: int, *, array: bool = False) -> None:
         super().__init__("shape", message)
@@ -62,18 +62,18 @@ class Incomplete(Misbehaviour):
 
 
 _before_each_call: list[Callable[[], None]] = []
-"""At most one; a name that is bound again would itself be a change of the suite."""
+"""At most one. A list, since rebinding a name would itself be a change of the suite."""
 
 
 def before_each_call(callback: Callable[[], None] | None) -> None:
-    """Sets what is called before each call of a candidate, or nothing."""
+    """Sets the callback that runs before each call of a candidate, or removes it."""
     _before_each_call[:] = [] if callback is None else [callback]
 
 
 def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow, or where it needs a GPU and
-    there is none. How this process computes with floats, what numpy does about errors, and the functions that all share, are put back as
-    they were; what was changed is noted.
+    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow, NoGPUError where it needs a
+    GPU and there is none. How this process computes with floats, what numpy does about errors, and the functions that all share, are put
+    back as they were; what was changed is noted.
     """
     before, shared, depth, process = float_environment.settings(), process_globals.now(), sys.getrecursionlimit(), _process()
     for callback in _before_each_call:
@@ -83,7 +83,7 @@ def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             try:
                 return f(*arguments)
             finally:
-                if _process() != process:  # a copy that the candidate has forked: it would judge on, and fork again
+                if _process() != process:  # a copy forked by the candidate: it would go on judging, and fork again
                     _leave(0)
                 _put_back(shared)
     except BaseException as error:
@@ -92,8 +92,7 @@ def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             raise  # by the user
         if NO_GPU.is_told_by(error):
-            told = f"it needs a GPU, and there is none here ({error_line(error)})"
-            raise UsageError(f"{told}: it was skipped, and nothing is said of it. Judge it where there is one.") from None
+            raise NoGPUError(f"it needs a GPU, and there is none here ({error_line(error)})") from None
         raise Misbehaviour("crashed", f"raised {error_line(error)}") from error
     finally:
         sys.setrecursionlimit(depth)
@@ -106,7 +105,7 @@ _process, _leave = os.getpid, os._exit
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether the suite has raised it, around the candidate, and not the candidate: it may raise what it likes."""
+    """Whether the suite, and not the candidate, raised this error around the call: a candidate may raise any type."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__")).partition(".")[0] == SUITE
 
@@ -115,8 +114,8 @@ SUITE = __name__.partition(".")[0]
 
 
 def _put_back(shared: process_globals.Before) -> None:
-    """What is changed while modules are loaded is not noted: a library sets itself up, once. What numpy does about errors is put back by
-    whoever has told it that nobody heeds them.
+    """Restores the shared state, and notes changes, except those made while modules are loaded: a library sets itself up once. numpy's
+    handling of errors is restored by the block of `errstate.nobody_heeds`.
     """
     told = None if process_globals.stood(shared) else shared.restore()
     told = (process_globals.are_heard() and errstate.restore(errstate.UNHEEDED)) or told
@@ -125,7 +124,7 @@ def _put_back(shared: process_globals.Before) -> None:
 
 
 def error_line(error: BaseException) -> str:
-    """Its type and the first line of what it says, which is code of the candidate's too."""
+    """The type of an error and the first line of its text; the text may come from code of the candidate's."""
     try:
         text = str(error).split("\n")[0][:200]
     except Exception:
@@ -135,11 +134,13 @@ def error_line(error: BaseException) -> str:
 
 
 _name_of: Callable[[type], str] = vars(type)["__name__"].__get__
-"""What a class is called, whatever its own class makes of that."""
+"""The name of a class, whatever its metaclass makes of that."""
 
 
 def pair(returned: Any, names: str) -> tuple[Any, Any]:
-    """The two things that are due. Raises Misbehaviour where there are none, and Incomplete where there are more or fewer."""
+    """The loss and the gradient that were returned. Raises Misbehaviour where there is neither, and Incomplete where there are more or
+    fewer than two things.
+    """
     plain: Any = list if isinstance(returned, list) else tuple
     if not isinstance(returned, plain) or plain.__len__(returned) != 2:
         message = f"returned {type(returned).__name__}, not a pair ({names})"
@@ -153,19 +154,19 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
 
 
 def is_number(returned: Any) -> bool:
-    """Whether one number was returned, and nothing else."""
+    """Whether exactly one number was returned."""
     return isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool)
 
 
 def summed(losses: Sequence[float]) -> float:
-    """Their sum, rounded once: infinity where that is beyond double precision, NaN of two infinities.
+    """The sum of the losses, rounded once: infinity where that is beyond double precision, NaN for infinities of both signs.
 
     >>> summed([0.1] * 10), summed([1e308, 1e308, -1e308]), summed([1e308, 1e308]), summed([inf, -inf, 1e308])
     (1.0, 1e+308, inf, nan)
     """
     try:
         return fsum(losses)
-    except (OverflowError, ValueError):  # on the way to a sum that may be finite; infinities of both signs
+    except (OverflowError, ValueError):  # overflow on the way to a finite sum, or infinities of both signs
         infinite = [x for x in losses if not isfinite(x)]
         if infinite:
             return sum(infinite)
@@ -176,14 +177,13 @@ def summed(losses: Sequence[float]) -> float:
         return inf if whole > 0 else -inf
 
 
-def halved(arguments: Sequence[Any], places: Sequence[int]) -> None:
-    """Writes other numbers into these arguments: half of each, in the first plus 1."""
-    for k, place in enumerate(places):
-        arguments[place][...] = arguments[place] / 2 + (k == 0)
+def halved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Half of each, in the first plus 1."""
+    return {name: np.asarray(a / 2 + (k == 0), a.dtype) for k, (name, a) in enumerate(values.items())}
 
 
 def number(returned: Any) -> float:
-    """A loss, of whatever type holds one real number. Raises Misbehaviour for anything else."""
+    """The loss as a float, from any type that holds one real number. Raises Misbehaviour for anything else."""
     value = _array(returned)
     if value.size != 1 or not _is_real(value.dtype):
         raise Misbehaviour("shape", f"returned a loss of type {value.dtype} and shape {value.shape}, not one real number")
@@ -191,7 +191,7 @@ def number(returned: Any) -> float:
 
 
 def array(returned: Any, what: str) -> NDArray[np.floating]:
-    """An array of real numbers. Raises Misbehaviour for anything else."""
+    """The result as an array of real numbers. Raises Misbehaviour for anything else."""
     found = _array(returned)
     if not _is_real(found.dtype):
         raise Misbehaviour("dtype", f"returned a {what} of dtype {found.dtype}, not of real numbers")
@@ -200,9 +200,9 @@ def array(returned: Any, what: str) -> NDArray[np.floating]:
 
 def _array(returned: Any) -> NDArray[Any]:
     try:
-        if type(returned) not in PLAIN and isinstance(returned, np.ma.MaskedArray) and np.any(returned.mask):
+        if type(returned) not in PLAIN_TYPES and isinstance(returned, np.ma.MaskedArray) and np.any(returned.mask):
             raise Misbehaviour("dtype", "returned an array with masked entries, which are no numbers")
-        return np.asarray(returned) if type(returned) in PLAIN else _made_of(returned)
+        return np.asarray(returned) if type(returned) in PLAIN_TYPES else _made_of(returned)
     except ValueError:  # rows of different lengths
         raise Misbehaviour("shape", "returned nested sequences that are no array") from None
     except Misbehaviour:
@@ -211,8 +211,8 @@ def _array(returned: Any) -> NDArray[Any]:
         raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {error_line(error)}") from error
 
 
-PLAIN = {np.ndarray, np.float64, np.float32, float, int}
-"""What becomes an array by numpy's own code; all else may run code of the candidate's."""
+PLAIN_TYPES = {np.ndarray, np.float64, np.float32, float, int}
+"""Types that numpy's own code turns into arrays; all others may run code of the candidate."""
 
 
 def _made_of(returned: Any) -> NDArray[Any]:

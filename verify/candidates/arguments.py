@@ -1,7 +1,7 @@
-"""The arguments of a candidate without a spec, as named inputs, and which of them each of its gradients is for.
+"""The arguments of a candidate without a spec as named inputs, and the input that each of its gradients is for.
 
-An argument is an input, or a dict, a list or a tuple of inputs, which are named as one gets at them: `W`, `params['W1']`, `layers[0]`. The
-suite knows inputs alone: here, and nowhere else, they are put together for the candidate, and what it returns is taken apart.
+An argument is an input, or a dict, list or tuple of inputs, which are named by the code that accesses them: `W`, `params['W1']`,
+`layers[0]`. The rest of the suite knows inputs only: this module alone builds the arguments from them, and takes the results apart.
 
 f(W, X, y, reg)   → (loss, dW), (loss, (dW, db)), (loss, dW, db) or (loss, {"W": dW, "b": db})
 f(params, X, y)   → (loss, grads), grads a dict of the same keys
@@ -23,7 +23,7 @@ from verify.candidates.answer import Incomplete, Misbehaviour, is_number
 from verify.candidates.candidate import Candidate
 from verify.candidates.example import Example, of_numbers, point
 from verify.candidates.example import part as checked
-from verify.candidates.signature import POSITIONAL, called, parameters_of
+from verify.candidates.signature import POSITIONAL, PREDICTION, TARGET, called, parameters_of
 from verify.errors import UsageError, unknown
 from verify.problem.sampling import in_dtype
 
@@ -31,7 +31,7 @@ Tree = Any
 """A `Slot`, a `Constant`, or a dict, list or tuple of trees."""
 
 ONE, EACH, NAMED = "one", "each", "by name"
-"""How gradients come: one for one argument, in a row, or in a dict by the names of what they are for."""
+"""The forms of gradients: one for one argument, several in a row, or a dict by the names of the inputs."""
 
 
 class Slot(NamedTuple):
@@ -41,17 +41,18 @@ class Slot(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """What is no number: text, None, a truth value."""
+    """A value that is not a number: text, None, a truth value."""
 
     value: Any
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arguments:
-    """`trees` are the arguments by their names, in order, and `values` the example of each input. Gradients are due for the inputs
-    `differentiated`; they come `how` they come, one for each of the trees `returned`, None where a candidate has none. `whole` is the
-    example as it was given, with slots. What is `drawn` is never differentiated: an upstream gradient. Of inputs that are `symmetric`,
-    for the reasons that stand there, a matrix X is handed in as (X + Xᵀ)/2, and the gradient G is (G + Gᵀ)/2: all that there is of it along
+    """`trees` are the arguments by name, in order, and `values` the example of each input. Gradients are due for the inputs
+    `differentiated`; `how` says in which form they come, one for each of the trees `returned`, which is None for a candidate without
+    gradients. `whole` is the example as it was given, with slots for its inputs. Inputs in `drawn` (an upstream gradient) are never
+    differentiated. `defaults` are the real numbers that the candidate has for arguments that are not given. `symmetric` maps symmetric
+    inputs to the reason: such a matrix X is passed as (X + Xᵀ)/2 and its gradient G is judged as (G + Gᵀ)/2, which is all that counts along
     symmetric directions.
     """
 
@@ -62,43 +63,50 @@ class Arguments:
     returned: Mapping[str, Tree] | None = None
     how: str = ONE
     drawn: tuple[str, ...] = ()
+    defaults: Mapping[str, float] = field(default_factory=dict)
     symmetric: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alone(self) -> bool:
-        """Whether there is one array, called x whatever the candidate calls it."""
+        """Whether there is a single array, named x whatever the candidate calls it."""
         return isinstance(self.whole, Slot)
 
     @property
     def in_words(self) -> str:
-        """That array in words."""
+        """The single array in words."""
         return f"one array of shape {np.shape(self.values['x'])}"
 
     @property
     def symmetry_notes(self) -> tuple[str, ...]:
-        """How the gradients for symmetric inputs are judged, and why."""
+        """Sentences on how the gradients for symmetric inputs are judged, and why."""
         how = "of its gradient G the symmetric part is judged, (G + Gᵀ)/2"
         return tuple(f"{name} is a symmetric matrix, and {why}: {how}" for name, why in self.symmetric.items())
 
+    @property
+    def default_notes(self) -> tuple[str, ...]:
+        """Sentences on arguments that keep their defaults."""
+        ranges = {name: "positive" if number > 0 else "real" for name, number in self.defaults.items()}
+        return tuple(DEFAULT.format(name, number, ranges[name]) for name, number in self.defaults.items())
+
     def at(self, dtype: str) -> dict[str, Any]:
-        """The example in a dtype: real numbers are of that, all others as they are."""
+        """The example with its real numbers in this dtype, and all else unchanged."""
         return {name: in_dtype(a, dtype) for name, a in self.values.items()}
 
     def without(self, name: str) -> Arguments:
-        """The same of a function that does not take one of them."""
+        """The arguments of a function that does not take the argument `name`."""
         trees = {n: tree for n, tree in self.trees.items() if n != name}
         gone = set(slots(self.trees[name]))
         whole = {n: tree for n, tree in self.whole.items() if n != name}
         return replace(self, trees=trees, values={n: a for n, a in self.values.items() if n not in gone}, whole=whole, drawn=())
 
     def packed(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What the candidate is called with; single numbers among several inputs are numbers."""
+        """The arguments to call the candidate with; beside other inputs, 0-dimensional arrays become plain numbers."""
         values = {**values, **{n: symmetrised(values[n]) for n in self.symmetric}}
         given = values if self.alone else {n: a[()] if type(a) is np.ndarray and not a.ndim else a for n, a in values.items()}
         return tuple(filled(tree, given) for tree in self.trees.values())
 
     def gradients(self, returned: Any) -> dict[str, Any]:
-        """The gradient for each input that is differentiated. Raises Misbehaviour where it is not there."""
+        """The gradient for each differentiated input. Raises Misbehaviour where one is missing."""
         assert self.returned is not None
         names = [*self.returned]
         if self.how == NAMED:
@@ -135,21 +143,21 @@ class Arguments:
                 yield from self._taken_apart(below, part[k], f"{place}[{k}]")
 
     def _real(self, tree: Tree) -> list[tuple[Any, Tree]]:
-        """The branches of a tree in which real numbers are, by their keys."""
+        """The branches of a tree that hold real numbers, by key."""
         return [(key, below) for key, below in _branches(tree) if any(map(self.is_real, slots(below)))]
 
     def is_real(self, name: str) -> bool:
-        """Whether an input holds real numbers, which may be differentiated."""
+        """Whether an input holds real numbers and may be differentiated."""
         return name not in self.drawn and np.asarray(self.values[name]).dtype.kind == "f"
 
     def is_kept(self, name: str) -> bool:
-        """Whether an input is a buffer that code may write into: in a dict, or called as running means are, and not differentiated."""
+        """Whether an input is a buffer that code may write to: not differentiated, and part of a dict or named like running statistics."""
         if name in self.differentiated or name in self.drawn:
             return False
         return name.startswith(RUNNING) or any(name in slots(tree) for tree in self.trees.values() if isinstance(tree, dict))
 
     def for_inputs(self, wrt: Sequence[str], returned: Any = None) -> Arguments:
-        """The same where gradients are due for these arguments or inputs. Raises UsageError for what is none."""
+        """The arguments with gradients due for these arguments or inputs. Raises UsageError for unknown or non-real ones."""
         known = {name: tree for name, tree in (*self.trees.items(), *((n, Slot(n)) for n in self.values)) if not isinstance(tree, Constant)}
         for name in wrt:
             if name not in known:
@@ -166,7 +174,7 @@ class Arguments:
         return self._with(trees, NAMED if by_name else EACH if len(trees) > 1 or in_a_row else ONE)
 
     def _fit(self, trees: Mapping[str, Tree], returned: Any) -> bool:
-        """Whether something may be the gradients for trees, in a row or alone."""
+        """Whether `returned` may be the gradients for these trees, in a row or alone."""
         parts = returned if isinstance(returned, (tuple, list)) and len(returned) == len(trees) else [returned]
         return len(parts) == len(trees) and all(self._fits(tree, part) for tree, part in zip(trees.values(), parts, strict=True))
 
@@ -182,18 +190,17 @@ class Arguments:
         return _and([f"{name} of shape {np.shape(self.values[name])}" for name in self.values if self.is_real(name)])
 
     def for_all(self) -> Arguments:
-        """The same where gradients are due for all that are real, in order: for a candidate that has not shown any."""
+        """The arguments with gradients due for all that are real, in order: for a candidate that has returned none so far."""
         trees = self.real()
         return self._with(trees, ONE if len(trees) == 1 else EACH)
 
     def without_gradients(self) -> Arguments:
-        """The same of a candidate that returns a loss alone."""
+        """The arguments of a candidate that returns only a loss."""
         return replace(self.for_all(), returned=None)
 
     def found(self, returned: Any) -> Arguments:
-        """The same with the inputs that these gradients are for: told by names, by order, or by shapes that fit no other input.
-
-        Raises UsageError where nothing tells.
+        """The arguments with gradients due for the inputs that these gradients are for, inferred from names, from the order, or from shapes
+        that fit no other input. Raises UsageError where that is ambiguous.
         """
         trees = self.real()
         if isinstance(returned, Mapping):
@@ -207,6 +214,10 @@ class Arguments:
             ways = ways or [(way, EACH) for way in self._assigned(trees, returned, permutations)]
             leaves = {name: Slot(name) for name in self.values if self.is_real(name)}
             ways = ways or [(way, EACH) for way in self._assigned(leaves, returned, combinations)]
+        if len(ways) > 1:  # of a prediction and its target, both by their names, the gradient is for the prediction
+            named = [{name.lower() for name in way} for way, _ in ways]
+            if all(names <= PREDICTION or names <= TARGET for names in named):
+                ways = [way for way, names in zip(ways, named, strict=True) if names <= PREDICTION] or ways
         if len(ways) > 1:
             between = " or for ".join(dict.fromkeys(_and([*way]) for way, _ in ways))
             raise UsageError(f"it returns {_shapes(returned)}, which may be for {between}. {WRT.format(next(iter(trees)))}")
@@ -216,11 +227,19 @@ class Arguments:
             return self._with(trees, ONE)
         if in_a_row and len(returned) == len(trees):
             return self._with(trees, EACH)  # by order: one that has another shape is wrong
+        shape = None if in_a_row or _dimensions(returned) is None else np.shape(returned)
+        whole = [name for name, a in self.values.items() if np.ndim(a) and np.shape(a) == shape and np.asarray(a).dtype.kind in "biu"]
+        if whole:
+            kind = "truth values" if np.asarray(self.values[whole[0]]).dtype.kind == "b" else "whole numbers"
+            raise UsageError(
+                f"it returns {_shapes(returned)}, which fits {whole[0]} alone: in the example that holds {kind}, and so is not "
+                "differentiated. If it may be any real number, write 1.0 for 1."
+            )
         raise UsageError(f"it returns {_shapes(returned)}, which fits none of {self._real_in_words()}. {WRT.format(next(iter(trees)))}")
 
     def numbers_after_gaps(self) -> Iterator[tuple[str, str]]:
-        """Numbers that a gradient in a row is taken to be for, each with the array in its place by order, whose gradient, summed too far,
-        would be a number, too.
+        """Pairs of a number that a gradient in a row is taken to be for, and the array that would be in its place by order: the gradient of
+        that array, wrongly summed, would be a number, too.
         """
         order = [*self.real()]
         own = [name for name in self.returned or () if self.how == EACH and name in order]
@@ -251,14 +270,14 @@ class Arguments:
         raise UsageError(f"it returns gradients for {listed}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
 
     def _assigned(self, trees: Mapping[str, Tree], returned: Sequence[Any], orders: Callable[..., Any]) -> Iterator[dict[str, Tree]]:
-        """Ways to give one input to each gradient, by their shapes."""
-        if len(returned) <= len(trees) <= MOST:
+        """The ways to assign an input to each gradient that agree with their shapes."""
+        if len(returned) <= len(trees) <= MAX_ARGUMENTS:
             for way in orders(trees.items(), len(returned)):
                 if all(self._fits(tree, part) for (_, tree), part in zip(way, returned, strict=True)):
                     yield dict(way)
 
     def _fits(self, tree: Tree, part: Any) -> bool:
-        """Whether something may be the gradient for a tree."""
+        """Whether `part` may be the gradient for a tree."""
         if isinstance(tree, Slot):
             if _dimensions(part) is None:
                 return False
@@ -277,14 +296,22 @@ class Arguments:
         return isinstance(part, (tuple, list)) and len(part) == len(tree) and all(self._fits(below, part[k]) for k, below in real)
 
 
+METHODS = "a Candidate(loss=obj.loss, grad=obj.grad) in Python, FILE:obj.loss,obj.grad on the command line"
+
+
+def _has_methods(f: Any) -> bool:
+    """Whether an object has the loss and its gradient as methods."""
+    return all(inspect.ismethod(getattr(f, name, None)) for name in ("loss", "grad"))
+
+
 def is_symmetric(a: Any) -> bool:
-    """Whether it is a matrix of real numbers that is equal to its transpose, or a stack of such."""
+    """Whether the value is a real matrix equal to its transpose, or a stack of such matrices."""
     x = np.asarray(a)
     return x.dtype.kind == "f" and x.ndim > 1 and x.shape[-1] == x.shape[-2] > 1 and np.array_equal(x, np.swapaxes(x, -1, -2))
 
 
 def symmetrised(a: Any) -> Any:
-    """The mean of a matrix and its transpose, of recorded numbers too; what is none, or symmetric, as it is."""
+    """The mean of a matrix and its transpose, also of recorded numbers; a value that is no matrix, or symmetric, is returned as it is."""
     if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
         return a
     if isinstance(a, np.ndarray):
@@ -292,15 +319,19 @@ def symmetrised(a: Any) -> Any:
     return a.symmetrised() if hasattr(a, "symmetrised") else symmetrised(np.asarray(a))
 
 
+DEFAULT = (
+    '{0} is judged at its default, {1!r}, alone: --inputs "{0}: | {2}" (inputs=) would vary it, with {0} in the example (at) too, where '
+    "one is given"
+)
 RUNNING = ("running_", "moving_", "num_batches")
-"""How buffers of running means are called."""
-MOST = 8
-"""Arguments whose gradients are told apart by their shapes."""
+"""Beginnings of the usual names of running statistics."""
+MAX_ARGUMENTS = 8
+"""Most arguments whose gradients are told apart by shape."""
 WRT = "Say which by --wrt {} (wrt=(…,))."
 
 
 def filled(tree: Tree, values: Mapping[str, Any]) -> Any:
-    """An argument with its inputs."""
+    """An argument built from the values of its inputs."""
     if isinstance(tree, Slot):
         return values[tree.name]
     if isinstance(tree, Constant):
@@ -311,7 +342,7 @@ def filled(tree: Tree, values: Mapping[str, Any]) -> Any:
 
 
 def _pruned(tree: Tree, kept: set[str]) -> Tree:
-    """A tree without its other inputs."""
+    """The tree with only the inputs in `kept`."""
     if isinstance(tree, (Slot, Constant)):
         return tree if isinstance(tree, Slot) and tree.name in kept else Constant(None)
     if isinstance(tree, dict):
@@ -320,7 +351,7 @@ def _pruned(tree: Tree, kept: set[str]) -> Tree:
 
 
 def slots(tree: Tree) -> Iterator[str]:
-    """The names of the inputs in it."""
+    """The names of the inputs in a tree."""
     if isinstance(tree, Slot):
         yield tree.name
     elif not isinstance(tree, Constant):
@@ -333,7 +364,7 @@ def _branches(tree: Tree) -> list[tuple[Any, Tree]]:
 
 
 def _key(returned: Mapping[Any, Any], name: Any) -> Any:
-    """What the gradient for a name is called: as that is, or with a d in front."""
+    """The key of the gradient for a name: the name itself, or with a d in front."""
     return next((key for key in (name, f"d{name}") if key in returned), None)
 
 
@@ -345,8 +376,8 @@ def _by_name(returned: Mapping[Any, Any], name: Any, place: str) -> Any:
 
 
 def _dimensions(part: Any) -> int | None:
-    """How many dimensions something has; None where it is no array, which whoever takes its numbers tells."""
-    with suppress(Exception):  # lists of different lengths, or in themselves, and what answers to nothing
+    """The number of dimensions of a result; None where it is no array, which is reported when its numbers are read."""
+    with suppress(Exception):  # lists of different lengths, or containing themselves, and broken objects
         return np.ndim(part)
     return None
 
@@ -354,7 +385,7 @@ def _dimensions(part: Any) -> int | None:
 def _shapes(returned: Any) -> str:
     try:
         in_a_row = isinstance(returned, (tuple, list)) and not of_numbers(returned)
-    except RecursionError:  # a list in itself
+    except RecursionError:  # a list that contains itself
         in_a_row = False
     if in_a_row:
         return f"gradients of shape {_and([_shape(part) for part in returned])}"
@@ -366,7 +397,7 @@ def _shape(part: Any) -> str:
         if part is None:
             return "None"
         return f"{np.shape(part)}" if not isinstance(part, Mapping) else f"a dict of {', '.join(map(str, part))}"
-    except Exception:  # lists of different lengths, or in themselves
+    except Exception:  # lists of different lengths, or containing themselves
         return "unequal lists"
 
 
@@ -379,11 +410,18 @@ def _or(names: Sequence[str]) -> str:
 
 
 def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
-    """The arguments of a candidate from an example of them: by name of a dict, else by position; of a function of one argument, what is
-    written in numbers alone is one array. Raises UsageError where they do not fit.
+    """The arguments of a candidate from an example of them: by name from a dict, else by position. For a function of one argument, nested
+    numbers are one array. Raises UsageError where they do not fit.
     """
     first = f.first if isinstance(f, Candidate) else f
-    own, at = parameters_of(first), given.given
+    own = parameters_of(first)
+    found = _arguments_of(first, own, given.given)
+    taken = {p.name for p in (own or ())[:1]} if found.alone else found.trees.keys()
+    defaults = {p.name: float(p.default) for p in own or () if p.name not in taken and isinstance(p.default, (float, np.floating))}
+    return replace(found, defaults=defaults)
+
+
+def _arguments_of(first: Callable[..., Any], own: list[inspect.Parameter] | None, at: Any) -> Arguments:
     positional = [p for p in own or () if p.kind in POSITIONAL]
     if isinstance(at, dict):
         return _made(_by_names(at, own, first), whole=at)
@@ -394,7 +432,8 @@ def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
         one_array = needed <= 1 and not alone and (of_numbers(at) or (isinstance(at, list) and own is not None))
         fits = needed <= len(at) <= (np.inf if many else len(positional))
         if not one_array and not fits and not of_numbers(at):
-            raise UsageError(f"at has {len(at)} inputs, and the candidate is {called(first)}. Give one for each of its arguments.")
+            methods = "" if inspect.isroutine(first) or not _has_methods(first) else f" Or name its methods: {METHODS}."
+            raise UsageError(f"at has {len(at)} inputs, and the candidate is {called(first)}. Give one for each of its arguments.{methods}")
         one_array |= not fits
         if not one_array:
             at = checked(at, "at")
@@ -442,9 +481,8 @@ def _planted(part: Any, name: str, values: dict[str, Any]) -> Tree:
 
 
 def by_arguments(f: Callable[..., Any], arguments: Arguments, what: str = "the candidate") -> Callable[..., Any]:
-    """A function of the arguments by their names, as one of them by their positions; itself where its own are in this order.
-
-    Raises UsageError where it has others.
+    """Turns a function of named arguments into one that takes them by position, in this order; the function itself where its order is the
+    same. Raises UsageError where its arguments are others.
     """
     if isinstance(f, Candidate):
         loss, grad = None if f.loss is None else by_arguments(f.loss, arguments, what), by_arguments(f.grad, arguments, what)
@@ -477,8 +515,8 @@ def _check_number(f: Callable[..., Any], own: list[inspect.Parameter] | None, ar
 
 
 def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
-    """A loss and what comes with it, one gradient or several. Raises Misbehaviour where they are not there, UsageError where they come in
-    the other order.
+    """The returned loss and what came with it, one gradient or several. Raises Misbehaviour where one is missing, UsageError where they are
+    in reverse order.
     """
     if not isinstance(returned, (tuple, list)) or len(returned) < 2:
         message = f"returned {type(returned).__name__}, not a pair (loss, gradient)"
@@ -491,12 +529,12 @@ def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
 
 
 def loss_of(returned: Any) -> Any:
-    """A loss, whether something comes with it or not."""
+    """The returned loss, alone or with gradients."""
     return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
 def to_plain(tree: Tree) -> Any:
-    """A tree as JSON can hold it: an input by its name, a list as a list, all else as a table of one entry."""
+    """A tree as JSON: an input is its name, a list a list, and everything else a table of one entry."""
     if isinstance(tree, Slot):
         return tree.name
     if isinstance(tree, Constant):
@@ -508,7 +546,7 @@ def to_plain(tree: Tree) -> Any:
 
 
 def from_plain(tree: Any, values: Mapping[str, Any]) -> Any:
-    """The example that a tree in JSON stands for, with these values. Raises KeyError, TypeError or ValueError where it is none."""
+    """The example that a tree in JSON stands for, with these values. Raises KeyError, TypeError or ValueError for invalid data."""
     if isinstance(tree, str):
         return values[tree]
     if isinstance(tree, list):

@@ -1,5 +1,5 @@
-"""A candidate's answers to many small problems of one size: asked directly, since a guard around each call costs more than the
-call. Whoever finds something here asks again in the ordinary way.
+"""A candidate's answers to many small problems of one size, without the guard, which would cost more than the call. A finding here is
+checked again by ordinary calls.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from verify.form import LINEAR, SCORES, Form
 
 Floats = NDArray[np.floating]
 Problems = Mapping[str, NDArray[Any]]
-"""B problems of one size by the names of their values, each with an axis of B in front."""
+"""B problems of one size by the names of their values, each with a leading axis of length B."""
 
 
 def answers(candidate: Way, problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(values (B,), gradients of the shape of the point) of B problems; NaN where there is none."""
+    """The values (B,) and the gradients, of the shape of the point, of B problems; NaN where there is no answer."""
     f, questions, gradients, own = LAID_OUT[candidate.form](candidate, **problems)
     values = np.full(len(gradients), np.nan)
     left = enumerate(questions)
@@ -37,16 +37,16 @@ def answers(candidate: Way, problems: Problems) -> tuple[NDArray[np.float64], ND
         try:
             guarded_call(ask, ())
         except Misbehaviour:
-            continue  # this problem has no answer; the next ones are asked
+            continue  # this problem has no answer; the next ones may
         return values, gradients
 
 
 Asked = tuple[Callable[..., Any], Iterator[Any], NDArray[np.float64], Floats]
-"""(function, its arguments problem by problem, gradients, the same as it lays them out)."""
+"""(function, its arguments problem by problem, gradients, gradients in the candidate's layout)."""
 
 
 def _linear(c: Linear, W: Floats, X: Floats, y: NDArray[np.int64], reg: Floats) -> Asked:
-    """Its arguments are arrays that it may write to, in C order."""
+    """See `answers`: the arguments are fresh arrays in C order, which the candidate may overwrite."""
 
     def laid_out(A: Floats, transposed: bool) -> Floats:
         return np.array(A.transpose(0, 2, 1) if transposed else A, order="C")
@@ -69,4 +69,4 @@ def _scores(c: Scores, scores: Floats, y: NDArray[np.int64]) -> Asked:
 
 
 LAID_OUT: Mapping[Form | None, Callable[..., Asked]] = {LINEAR: _linear, SCORES: _scores}
-"""By what a candidate is a function of."""
+"""By what the candidate is a function of."""

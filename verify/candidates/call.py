@@ -32,16 +32,16 @@ Floats = NDArray[np.floating]
 
 FIRST, LAST, SAVED, SAVED_FIRST = "upstream first", "upstream last", "(upstream, saved)", "(saved, upstream)"
 BACKWARDS = (FIRST, LAST, SAVED, SAVED_FIRST)
-"""How a backward is called."""
+"""The ways to call a backward."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Way):
     """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
 
-    `handed` are parameters that it takes, by their own names there; those that have a number for each class are inputs, of which it gets
-    what it takes by name, too. `backward` is how the gradient of an array is asked for, None where
-    one number comes out. Of code that is its own formula the inputs are put together to its `own` arguments.
+    `handed` are the parameters that it takes, by the names it uses; parameters with a number for each class are inputs, passed by name
+    where it takes them so. `backward` is how the gradient of an array is requested; None if f returns one number. For code judged against
+    its own formula, `own` builds its arguments from the inputs.
     """
 
     problem: Problem
@@ -52,65 +52,63 @@ class Call(Way):
 
     @property
     def has_loss(self) -> bool:
-        """Whether there is a value."""
+        """Whether the candidate returns a value."""
         return not isinstance(self.f, Candidate) or self.f.loss is not None
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one: of code beside a reference, and where the candidate says so, there may be a value alone."""
+        """Whether it has a gradient: some candidates declare that they have a value alone."""
         if self.own is not None:
             return self.own.returned is not None
         return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
     def described(self) -> dict[str, Any]:
-        """Its arguments by the inputs' names, and how its backward is called."""
+        """How the candidate is called: its arguments by the inputs' names, and its backward."""
         backward = {"backward": self.backward} if self.backward else {}
         return {"call": f"f({', '.join([*self.order, *self.handed])})", **backward}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its arguments, the upstream gradient last."""
+        """The names of its arguments, the upstream gradient last."""
         return (*self.order, *((UPSTREAM,) if self.backward else ()))
 
-    def change(self, arguments: tuple[Any, ...]) -> None:
-        """Writes other numbers into the arrays: where any are allowed half of them, else the same in reverse order."""
-        inputs = [self.problem.input(name) for name in self.names]
-        arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray)]
-        halved(arguments, [k for k in arrays if inputs[k].is_free])
-        for k in arrays:
-            if inputs[k].differentiated and not inputs[k].is_free:
-                arguments[k][...] = arguments[k].ravel()[::-1].reshape(arguments[k].shape).copy()
+    def others(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Other values to ask at: free arrays halved, restricted ones reversed."""
+        arrays = {name: values[name] for name in self.names if np.ndim(values[name])}
+        free = {name: a for name, a in arrays.items() if self.problem.input(name).is_free}
+        bound = {name: a for name, a in arrays.items() if name not in free and self.problem.input(name).differentiated}
+        return {**halved(free), **{name: a.ravel()[::-1].reshape(a.shape) for name, a in bound.items()}}
 
     @property
     def answers_alone(self) -> bool:
-        """Whether its loss can be asked for without the gradient."""
+        """Whether the loss can be computed without the gradient."""
         if self.own is None or self.backward or not self.has_gradient:
             return False
         return self.f.loss is not None if isinstance(self.f, Candidate) else hasattr(self.f, "loss_alone")
 
     def value(self, /, **values: Any) -> float:
-        """The loss alone, on copies of the inputs, of one that `answers_alone`. Raises Misbehaviour."""
+        """The loss alone, on copies of the inputs; only if `answers_alone`. Raises Misbehaviour."""
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
             return number(self._asked(self.f.loss, self.arguments(**values)))
         return number(self._asked(self.f.loss_alone, self.arguments(**values))[0])  # type: ignore[attr-defined]
 
     def arguments(self, /, **values: Any) -> tuple[Any, ...]:
-        """Fresh arrays in the candidate's own order, in C order; numbers alone as numbers."""
+        """New arrays in the candidate's own order, C-contiguous; single numbers as numbers."""
         return tuple(np.array(values[name], order="C") if np.ndim(values[name]) else values[name] for name in self.names)
 
     def packed(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Arguments in its own order as its function takes them."""
+        """Arguments in the candidate's own order, in the form that its function takes."""
         return arguments if self.own is None else self.own.packed(dict(zip(self.order, arguments, strict=True)))
 
     def keeps(self, name: str) -> bool:
-        """Whether an input is a buffer of code that is its own formula."""
+        """Whether an input is a buffer of code that is judged against its own formula."""
         return self.own is not None and self.own.is_kept(name)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
-        """The answer to arguments in the candidate's own order, which it gets as they are. Raises Misbehaviour where it gives none."""
-        shapes = {name: np.shape(a) for name, a in zip(self.names, arguments, strict=True)}  # before it is asked: it may change that
+        """The candidate's answer to arguments in its own order, which are not copied. Raises Misbehaviour where there is none."""
+        shapes = {name: np.shape(a) for name, a in zip(self.names, arguments, strict=True)}  # before the call, which may change it
         examples = shapes[self.problem.inputs[0].name][:1]
         if self.backward:
             return self._pulled(arguments, shapes)
@@ -140,8 +138,8 @@ class Call(Way):
     def bound(
         self, f: Callable[..., Any], arguments: Sequence[Any], handed: Mapping[str, Any], code: Callable[..., Any] | None = None
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """What is called for `f`, its `code` if that is another, with all that goes by name: what is `handed` in, as far as it takes it,
-        and parameters with a number for each class; and the arguments that are left.
+        """The function to call in place of `f`, or of its `code`, with everything that goes by name bound to it (what it takes of `handed`,
+        and parameters with a number for each class); and the remaining arguments.
         """
         mine = {name: value for name, value in handed.items() if _takes(f, name)}
         by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
@@ -151,7 +149,7 @@ class Call(Way):
         return partial(_by_position, called, mine) if mine else called, plain
 
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
-        """One number, or the losses of the examples, which are added without rounding."""
+        """The value as one number, or the sum of the examples' losses, added without rounding."""
         if self.problem.loss and examples and np.shape(returned) == examples:
             return summed(array(returned, "loss").ravel().tolist())
         return number(returned)
@@ -208,7 +206,7 @@ class Call(Way):
         return g.reshape(due)
 
     def at(self, parameters: Mapping[str, float]) -> Call:
-        """The same at other values of parameters that it takes. Raises UsageError for one that it does not take."""
+        """The call with other values of its parameters. Raises UsageError for a parameter that it does not take."""
         own = {name.lower(): name for name in self.handed}
         for name, value in parameters.items():
             if name.lower() not in own:
@@ -217,7 +215,9 @@ class Call(Way):
 
 
 def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
-    """f(*arguments, **named), by position where it tells them: what is adapted from a framework takes no names."""
+    """f(*arguments, **named), with names turned into positions where the signature allows: functions adapted from a framework take no
+    keywords.
+    """
     try:
         told = inspect.signature(f)
     except (TypeError, ValueError):
@@ -232,7 +232,7 @@ def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: An
 
 
 def _spelled(f: Callable[..., Any], name: str) -> str | None:
-    """What it calls the argument of a name, whatever its case; None where it takes none."""
+    """The function's own spelling of a name, ignoring case; None where it has no such argument."""
     try:
         own = inspect.signature(f).parameters
     except (TypeError, ValueError):
@@ -242,7 +242,7 @@ def _spelled(f: Callable[..., Any], name: str) -> str | None:
 
 
 def _takes(f: Callable[..., Any], name: str) -> bool:
-    """Whether it takes an argument of the name, as far as it tells: of a pair, only forward may take a parameter."""
+    """Whether `f` takes an argument of this name, as far as its signature tells: of a pair, only forward may take a parameter."""
     try:
         own = inspect.signature(f).parameters
     except (TypeError, ValueError):

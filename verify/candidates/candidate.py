@@ -1,4 +1,4 @@
-"""A candidate as the user hands it in: one function, or a loss, its gradient and its Hessian apart."""
+"""A candidate as the user passes it: one function, or separate functions for the loss, its gradient and its Hessian."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ NO_GRADIENT = "the candidate returns no gradient: its value alone is judged"
 class Candidate:
     """Functions of the same arguments: `loss` returns a number, `grad` an array, `hess` the diagonal of the Hessian.
 
-    The arguments are those of a signature: `(W, X, y, reg)`, `(scores, y)`, `(prediction, target)`, or one array `x`. With
-    `(prediction, target)` all three may answer for each example, and the loss may be left out.
+    The arguments are those of a signature: `(W, X, y, reg)`, `(scores, y)`, `(prediction, target)`, or one array `x`. With `(prediction,
+    target)` all three may return values per example, and the loss may be left out.
 
-    Of a function of named inputs they are these inputs, and `grad` returns one gradient for each that is differentiated. Where an array
-    comes out, `forward` and `backward` may be the names: `backward(upstream, …inputs)`, or `backward(upstream, saved)` where `forward`
-    returns `(output, saved)`; `saved` says which, if that shall not be found out.
+    For a function of named inputs the arguments are these inputs, and `grad` returns one gradient for each differentiated input. If the
+    result is an array, the functions may be given as `forward` and `backward`: `backward(upstream, …inputs)`, or `backward(upstream,
+    saved)` where `forward` returns `(output, saved)`; `saved` says which, so that it need not be inferred.
 
-    Of a function of scores or of named inputs the gradient may be left out: `Candidate(loss=f)` says that there is none, and of its value
-    alone the laws are asked that need no gradient.
+    For functions of scores or of named inputs the gradient may be left out: `Candidate(loss=f)` declares that there is none, and only the
+    laws that need no gradient are judged.
     """
 
     loss: Callable[..., Any] | None = None
@@ -44,24 +44,24 @@ class Candidate:
 
     @property
     def has_gradient(self) -> bool:
-        """True if it has a gradient."""
+        """Whether it has a gradient."""
         return self.grad is not None
 
     @property
     def first(self) -> Callable[..., Any]:
-        """The loss, or the gradient where there is none."""
+        """The loss, or the gradient if there is no loss."""
         return self.grad if self.loss is None else self.loss
 
     @property
     def signature_part(self) -> Callable[..., Any]:
-        """The part that tells how all are called: the gradient, or of a loss alone that."""
+        """The function whose signature stands for all: the gradient, or the loss if there is no gradient."""
         if not self.has_gradient:
             assert self.loss is not None
             return self.loss
         return self.grad
 
     def __call__(self, *arguments: Any) -> tuple[Any, Any]:
-        """(loss, gradient), the loss first."""
+        """Calls both; returns (loss, gradient)."""
         if not self.has_gradient:
             raise UsageError("Candidate(loss=…) has no gradient. Give one: Candidate(loss=…, grad=…).")
         if self.loss is None:
@@ -70,7 +70,7 @@ class Candidate:
 
 
 def name_of(candidate: object) -> str:
-    """The name of a candidate in the report: its target string, else its function's qualified name."""
+    """The name of a candidate in the report: its target string, or its function's qualified name."""
     if isinstance(candidate, str):
         return candidate
     if isinstance(candidate, Candidate):

@@ -1,4 +1,4 @@
-"""Functions that numba compiled: their Python source, and whether threads may change its bits."""
+"""Functions that numba compiled: their Python source, and whether the number of threads may change their results."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 
 def python_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
     """The Python function behind a numba dispatcher, else None."""
-    there = inspect.getattr_static(f, "py_func", None) is not None  # and not what an object makes of any name
+    there = inspect.getattr_static(f, "py_func", None) is not None  # and not an object that answers any name
     source: Callable[..., Any] | None = getattr(f, "py_func", None) if there else None
     return source
 
 
 def unwrapped(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that decorators have wrapped; itself where it is wrapped in itself, or does not tell."""
+    """The function inside decorators; `f` itself where it wraps itself, or where that cannot be found out."""
     try:
         found: Callable[..., Any] = inspect.unwrap(f)
-    except Exception:  # an object of the user's may answer with anything
+    except Exception:  # a user's object may return anything
         return f
     return found
 
 
 def claims_same_bits(f: Callable[..., Any]) -> bool:
-    """Whether the function says, by an attribute `same_bits = True`, that no number of threads changes its answer."""
+    """Whether the function declares, by an attribute `same_bits = True`, that the number of threads does not change its results."""
     return getattr(f, "same_bits", False) is True
 
 
 def compile_anew(is_users: Callable[[str], bool]) -> None:
-    """Has numba compile again what it keeps on disk from before some file was written that is loaded here: it looks at the function's own
-    file, and not at those of the functions and constants that were compiled into it. `is_users` tells files that may change.
+    """Makes numba ignore cached code that is older than a loaded file of the user's: numba checks only the function's own file, not those
+    of the functions and constants compiled into it. `is_users` tells which files may change.
     """
     if "numba" not in sys.modules:
         return
@@ -51,7 +51,7 @@ def compile_anew(is_users: Callable[[str], bool]) -> None:
 
 
 def thread_counts() -> list[int]:
-    """The numbers of threads that numba may run on here, at most three of them: 1, 2 and all."""
+    """The numbers of threads to try with numba here, at most three: 1, 2 and all."""
     import numba
 
     config: Any = numba.config
@@ -61,7 +61,7 @@ def thread_counts() -> list[int]:
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Runs numba's parallel loops on `n` threads."""
+    """Runs numba's parallel loops on `n` threads in the block."""
     from numba import get_num_threads, set_num_threads
 
     before = get_num_threads()

@@ -1,7 +1,7 @@
-"""numpy's handling of floating-point errors: it ignores them, warns, raises or calls. It is one setting for all code of a thread.
+"""numpy's handling of floating-point errors (ignore, warn, raise or call): one setting for all code of a thread.
 
-While a candidate is asked they are all handed to a function that nobody else knows: whatever it sets differs from that, also where it
-sets what most code does.
+While a candidate runs, all errors go to a function that no other code knows, so that any setting by the candidate shows, also the default
+one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Settings = tuple[Any, Any]
 
 
 def unheeded(*_: object) -> None:
-    """Hears of an error and does nothing."""
+    """Receives an error and ignores it."""
 
 
 UNHEEDED: Settings = dict.fromkeys(np.geterr(), "call"), unheeded
 
 
 def nobody_heeds() -> AbstractContextManager[None]:
-    """Errors go nowhere in the block, after which the settings are as they were before."""
+    """Ignores floating-point errors in the block; restores the settings afterwards."""
     return np.errstate(all="call", call=unheeded)
 
 
@@ -32,7 +32,7 @@ def settings() -> Settings:
 
 
 def restore(before: Settings) -> str | None:
-    """Sets what differs back as it was; says that it differed, else None."""
+    """Restores the settings that differ; returns a sentence if any did, else None."""
     if settings() == before:
         return None
     np.seterr(**before[0])

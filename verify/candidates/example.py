@@ -1,6 +1,6 @@
 """One example of a candidate's inputs, as the user gives it: an array, a tuple by position, a dict by name, or a function that returns one.
 
-It is kept as plain data, since the candidate may only be imported where it is judged: what the parts are called is found out there.
+It is kept as plain data, since the candidate may be imported only where it is judged; the names of its parts are inferred there.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """`given` is an array, or a tuple, list or dict of numbers, arrays, text and further ones of these. Equal to one with the same bits.
-    `halves` are the formats of half precision in which it came: they are no dtype that is judged, and its numbers are in a finer one here.
+    """`given` is an array, or a tuple, list or dict of numbers, arrays and text, possibly nested. Examples with the same bits are equal.
+    `halves` are the half-precision formats of the original: code is not judged in them, and the numbers are stored here in a finer dtype.
     """
 
     given: Any
     halves: tuple[str, ...] = ()
 
     def limitations(self, dtype: str) -> tuple[str, ...]:
-        """What there is to say where it is judged in this dtype."""
+        """Notes for the report when the example is judged in this dtype."""
         if not self.halves:
             return ()
         told = " and ".join(self.halves)
@@ -39,7 +39,7 @@ class Example:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for equal ones."""
+        """A hashable key, equal for equal examples."""
         return _key(self.given)
 
     def __eq__(self, other: object) -> bool:
@@ -50,13 +50,13 @@ class Example:
 
     @property
     def dtype(self) -> str:
-        """That in which it is judged if none is named: single precision where all of numpy's real numbers are of that."""
+        """The default dtype to judge in: single precision where all of numpy's real numbers in the example have it."""
         found = {a.dtype for a in _leaves(self.given) if isinstance(a, (np.ndarray, np.floating)) and a.dtype.kind == "f"}
         return "float32" if found == {np.dtype(np.float32)} else "float64"
 
 
 def example(at: Any) -> Example:
-    """The example as plain data. Raises UsageError where something in it is none."""
+    """The example as plain data. Raises UsageError where a part cannot be converted."""
     if callable(at) and not hasattr(at, "__array__"):
         try:
             at = at()
@@ -74,7 +74,7 @@ def example(at: Any) -> Example:
 
 
 def _halves(at: Any) -> set[str]:
-    """The formats of half precision of the arrays in it, whoever's these are. Raises RecursionError."""
+    """The half-precision formats of the arrays in a value, of any library. Raises RecursionError."""
     if isinstance(at, (Mapping, tuple, list)):
         return {name for a in (at.values() if isinstance(at, Mapping) else at) for name in _halves(a)}
     name = str(getattr(at, "dtype", "")).removeprefix("torch.")
@@ -82,21 +82,23 @@ def _halves(at: Any) -> set[str]:
 
 
 def of_numbers(a: Any) -> bool:
-    """Whether nested lists and tuples hold nothing but numbers, of whatever kind, as a way to write an array does."""
+    """Whether a value consists of numbers of any kind in nested lists and tuples, as an array may be written."""
     return all(map(of_numbers, a)) if isinstance(a, (tuple, list)) else isinstance(a, (int, float, complex, np.number))
 
 
 def point(at: ArrayLike | None) -> Floats:
-    """The point as an array of a dtype that is judged: other numbers are taken in double precision. Raises UsageError where it is none."""
+    """The point as an array of a supported dtype; others become double precision. Raises UsageError for what is not an array of numbers."""
     if getattr(at, "requires_grad", False) is True:
         raise UsageError("at is a tensor that requires grad: the candidate is asked at other points too. Give at.detach().")
+    if isinstance(at, str):
+        raise UsageError(f"at is the text {at!r}; give an array of numbers. FILE:NAME is for the command line and pyproject.toml.")
     _dense(at, "at")
     try:
         with np.errstate(all="ignore"):
             x = np.asarray(_in_single(at))
             real = x.dtype.kind in "iufO" or (x.dtype.kind == "V" and "float" in x.dtype.name)  # V: bfloat16 and the like
             x = x if x.dtype in (np.float32, np.float64) or not real else np.asarray(x, dtype=np.float64)
-    except Exception:  # whatever an object raises that is no array
+    except Exception:  # any error of an object that is no array
         raise UsageError(f"at is {reprlib.repr(at)}, a {type(at).__name__}; give an array of numbers.") from None
     if x.dtype.kind == "c":
         raise UsageError(f"at has dtype {x.dtype}; gradients are judged at real numbers. Give at.real, or real and imaginary part apart.")
@@ -109,7 +111,7 @@ def point(at: ArrayLike | None) -> Floats:
 
 
 def part(a: Any, path: str) -> Any:
-    """A part of an example as plain data; `path` is how a reader gets there."""
+    """A part of an example as plain data; `path` is its position for error messages."""
     if isinstance(a, Mapping):
         if not a or not all(isinstance(key, (str, int)) for key in a):
             what = "is an empty dict" if not a else f"has keys that are neither text nor whole numbers: {reprlib.repr(list(a))}"
@@ -121,7 +123,7 @@ def part(a: Any, path: str) -> Any:
 
 
 def _leaf(a: Any, path: str) -> Any:
-    """An array, a number or a text."""
+    """An array, a number or a text as plain data."""
     if a is None or isinstance(a, (str, bool)):
         return a
     if getattr(a, "requires_grad", False) is True:
@@ -131,7 +133,7 @@ def _leaf(a: Any, path: str) -> Any:
         raise UsageError(f"{path} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
     try:
         x = a if isinstance(a, (int, float)) else np.asarray(_in_single(a))[()]
-    except Exception:  # whatever an object raises that is no array
+    except Exception:  # any error of an object that is no array
         raise UsageError(f"{path} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
     kind = np.asarray(x).dtype
     if kind.kind == "c":
@@ -143,6 +145,11 @@ def _leaf(a: Any, path: str) -> Any:
     if (kind.kind == "V" and "float" in kind.name) or (kind.kind == "f" and kind not in (np.float32, np.float64)):
         x = np.asarray(x, np.float64)[()]
     elif kind.kind not in "fiubU":
+        if kind.kind == "O" and not isinstance(a, np.ndarray):
+            name = type(a).__name__
+            raise UsageError(
+                f"{path} is a {name}; give arrays of numbers. What else a function takes is bound to it: partial(f, {name}(…))."
+            )
         what = "of objects" if kind.kind == "O" else f"of dtype {kind}"
         raise UsageError(f"{path} is an array {what}, a {type(a).__name__}; give arrays of numbers, dicts and lists of these, or text.")
     if np.asarray(x).dtype.kind == "f" and not np.all(np.isfinite(x)):
@@ -151,7 +158,7 @@ def _leaf(a: Any, path: str) -> Any:
 
 
 def _in_single(a: Any) -> Any:
-    """Numbers of torch in bfloat16, which numpy has no format for, in single precision, which holds the same numbers."""
+    """bfloat16 tensors of torch, which numpy has no format for, in single precision, which holds the same numbers."""
     return a.float() if str(getattr(a, "dtype", None)) == "torch.bfloat16" else a
 
 
@@ -180,7 +187,7 @@ def _key(given: Any) -> Hashable:
 
 
 def mapped(f: Callable[[tuple[Any, ...], Any], Any], tree: Any, path: tuple[Any, ...] = ()) -> Any:
-    """Nested dicts, lists and tuples with `f` of all that is none, which hears where it stands."""
+    """Nested dicts, lists and tuples with `f(path, leaf)` in place of each leaf."""
     if isinstance(tree, dict):
         return {key: mapped(f, below, (*path, key)) for key, below in tree.items()}
     if isinstance(tree, (list, tuple)):
@@ -189,7 +196,7 @@ def mapped(f: Callable[[tuple[Any, ...], Any], Any], tree: Any, path: tuple[Any,
 
 
 def as_lists(tree: Any) -> Any:
-    """Dicts whose keys are 0, 1, … as lists."""
+    """Nested data with dicts of the keys 0, 1, … as lists."""
     if not isinstance(tree, dict):
         return tree
     below = {key: as_lists(part) for key, part in tree.items()}

@@ -1,7 +1,7 @@
-"""The floating-point environment of this process: rounding, traps, and what becomes of subnormal numbers.
+"""The floating-point environment of this process: rounding, traps, and whether subnormal numbers are flushed to 0.
 
-It is one register of the processor for everything that runs in a thread. A shared library that was built with -ffast-math sets it
-when it is loaded: from then on all code there takes subnormal numbers for 0, and nothing says so.
+One register of the processor holds it for all code of a thread. A shared library built with -ffast-math sets it when it is loaded: from
+then on all code of the thread silently treats subnormal numbers as 0.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 SIZE = 256
-"""Bytes for a `fenv_t`: the largest known has 32."""
+"""Bytes reserved for a `fenv_t`: the largest known has 32."""
 
 
 @dataclass(frozen=True)
 class Register:
-    """Where a control register lies in `fenv_t`, how it is packed, and what its bits say; the others tell what has happened."""
+    """The position of a control register in `fenv_t`, its packing, and the meaning of its control bits; the other bits are status flags."""
 
     offset: int
     form: str
@@ -44,7 +44,7 @@ REGISTERS = {
     ("aarch64", "Linux"): (Register(0, "<I", _ARM),),
     ("arm64", "Darwin"): (Register(8, "<Q", _ARM),),
 }
-"""By machine and system, from their C libraries' <fenv.h>. Elsewhere nothing is watched."""
+"""By machine and system, from their C libraries' <fenv.h>. Elsewhere nothing is checked."""
 
 _here = REGISTERS.get((platform.machine(), platform.system()), ())
 _libm: ctypes.PyDLL | None = None
@@ -53,13 +53,13 @@ with suppress(OSError, AttributeError):
     _libm.fegetenv, _libm.fesetenv  # noqa: B018
 _buffer = ctypes.create_string_buffer(SIZE)
 _words = tuple((struct.Struct(r.form).unpack_from, r.offset, sum(r.bits.values())) for r in _here)
-"""How each register is read, and which of its bits are settings: it is done twice a call of a candidate."""
+"""How each register is read, and which of its bits are settings: precomputed, since it is needed twice per call of a candidate."""
 
 Settings = tuple[int, ...]
 
 
 def settings() -> Settings:
-    """The settings of this thread; nothing where they cannot be read."""
+    """The settings of this thread; empty where they cannot be read."""
     if _libm is None or not _here:
         return ()
     _libm.fegetenv(_buffer)
@@ -67,7 +67,7 @@ def settings() -> Settings:
 
 
 def restore(before: Settings) -> str | None:
-    """Sets what differs back as it was; says what differed, else None."""
+    """Restores the settings that differ; returns a sentence that says which, else None."""
     now = settings()
     if now == before:
         return None

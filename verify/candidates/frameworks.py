@@ -1,4 +1,4 @@
-"""The framework that a candidate computes in, and its adapter: each is one file that wraps what the user wrote as a numpy function.
+"""The framework that a candidate computes in, and its adapter: one file per framework, which wraps the user's code as a numpy function.
 
 No framework is imported that the user's code has not imported itself.
 """
@@ -29,15 +29,17 @@ from verify.errors import UsageError
 from verify.spec.function import UPSTREAM
 
 ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", "sklearn": "verify.candidates.sklearn"}
-"""Each has `adapted(f, both, upstream)`: the numpy function of a candidate that is of this framework by its type, or None."""
+"""Each has `adapted(f, both, upstream)`: the numpy function of a candidate of a type of this framework, or None."""
 
 FUNCTIONS = ("torch", "jax")
-"""A plain function may compute in these: their adapters also have `of_function(f, both, upstream)`, `is_own`, `layer` and `graph`."""
+"""Frameworks that a plain function may compute in: their adapters also have `of_function(f, both, upstream)`, `is_own`, `layer` and
+`graph`.
+"""
 
 
 def load(candidate: object) -> None:
-    """Imports what the file of a target imports in any case, before it: how it stands then is how the library sets itself up, and all else
-    is the file's doing.
+    """Imports the modules that a target's file imports in any case, before the file: the state of a library then is its own setup, and
+    everything later is the file's doing.
     """
     if isinstance(candidate, str) and (file := candidate.rpartition(":")[0]).endswith(".py"):
         with suppress(OSError, ValueError):
@@ -53,9 +55,9 @@ ONES = Upstream()
 
 
 def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., Any]:
-    """The candidate as a function of numpy arrays; itself where it is one already. Its `framework` tells what it computes in.
+    """The candidate as a function of numpy arrays; itself if it is one already. The attribute `framework` names what it computes in.
 
-    Where it returns an array and is differentiated by its framework, `upstream` has the weights.
+    `upstream` has the weights for a candidate that returns an array and is differentiated by its framework.
     """
     if isinstance(f, Candidate):
         whole = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
@@ -66,16 +68,16 @@ def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., A
 
 
 def layer_of(f: Callable[..., Any], at: Example, dtype: str, *, single: bool = False) -> Any:
-    """A layer of a framework, as its adapter's `layer` has it, where the example has several inputs, or it has parameters, or is a `single`
-    array and that is taken; else None. `dtype` is that which is judged.
+    """The candidate as a layer of its framework (`layer` of the adapter) if the example has several inputs, or it has parameters, or a
+    `single` array is accepted; else None. `dtype` is the dtype judged.
 
-    Raises UsageError where it gives nothing at the example.
+    Raises UsageError where it returns nothing at the example.
     """
     there = {library: import_module(ADAPTERS[library]) for library in FUNCTIONS if library in sys.modules}
     own = [library for library, adapter in there.items() if adapter.is_own(f)]
     for library in own or [library for library in there if uses(f, library, (f,))]:
         if not own and not _mentions((f,), library) and _returns_a_loss_and_more(f, at):
-            continue  # its file imports the framework: its second answer is a gradient, whatever shape that has, and no output
+            continue  # its file imports the framework: its second result is a gradient of any shape, not an output
         try:
             return there[library].layer(f, at, dtype, single=single)
         except Misbehaviour as error:
@@ -85,7 +87,7 @@ def layer_of(f: Callable[..., Any], at: Example, dtype: str, *, single: bool = F
 
 
 def _returns_a_loss_and_more(f: Callable[..., Any], at: Example) -> bool:
-    """Whether a function, called with numpy's arrays, returns a number and something beside it."""
+    """Whether a function, called with numpy arrays, returns a number and something else."""
     with suppress(Misbehaviour, UsageError):
         own = arguments_of(f, at)
         returned = guarded_call(f, own.packed(own.at(at.dtype)))
@@ -94,14 +96,14 @@ def _returns_a_loss_and_more(f: Callable[..., Any], at: Example) -> bool:
 
 
 def library_of(f: Callable[..., Any]) -> str | None:
-    """The framework that a function computes in which nobody has adapted, None for numpy."""
+    """The framework of a function that is not adapted; None for numpy."""
     there = (library for library in FUNCTIONS if library in sys.modules)
     return next((name for name in there if import_module(ADAPTERS[name]).is_own(f) or uses(f, name, (f,))), None)
 
 
 def of_inputs(f: Callable[..., Any], library: str, places: Sequence[int], *, array: bool) -> Callable[..., Any]:
-    """A function of a framework that is differentiated for its arguments at these places, as one of numpy arrays: it returns its value and
-    the gradients, or where its value is an `array` it is a forward and its backward.
+    """A function of a framework, differentiated for the arguments at these places, as a function of numpy arrays: it returns its value and
+    the gradients; if its value is an `array`, it is a forward with its backward.
     """
     graph = import_module(ADAPTERS[library]).graph
 
@@ -122,7 +124,7 @@ def of_inputs(f: Callable[..., Any], library: str, places: Sequence[int], *, arr
 
 
 def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -> Callable[..., Any]:
-    """The backward, whose first argument is the upstream gradient."""
+    """The backward, with the upstream gradient as first argument."""
     wrapper = named(f, backward, library)
     with suppress(TypeError, ValueError):
         own = inspect.signature(f).parameters.values()
@@ -134,7 +136,7 @@ def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
     found = getattr(f.signature_part if isinstance(f, Candidate) else f, "framework", None)
-    return found if isinstance(found, str) and found in ADAPTERS else None  # an object of the user's may call anything so
+    return found if isinstance(found, str) and found in ADAPTERS else None  # a user's object may use the name for anything
 
 
 def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
@@ -152,11 +154,11 @@ def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[.
 
 
 def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, numpy_first: bool) -> Callable[..., Any]:
-    """`call`, which asks `f` in its framework; or `f` itself with numpy's arrays, if that alone gives an answer to the first question:
-    with `both` a loss and a gradient, since nobody else could differentiate it then.
+    """Chooses at the first call between `call`, which runs `f` in its framework, and `f` itself on numpy arrays, if only that works: with
+    `both` it must return a loss and a gradient, since nothing else could differentiate it then.
 
-    A function that converts its arguments itself mentions the framework too, and one whose file imports it need not use it. Once
-    one of the two has answered it is asked for ever.
+    A function that converts its arguments itself mentions the framework too, and a file may import a framework without using it. The choice
+    is final.
     """
     ways = [f, call] if numpy_first else [call, f]
 
@@ -170,7 +172,7 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
             raise
         except Exception:
             way = ways[1]
-            with suppress(Exception):  # of two refusals that of the likelier way is told
+            with suppress(Exception):  # of two refusals the one of the likelier way is reported
                 found = way(*kept)
                 if way is call or not both or (isinstance(found, (tuple, list)) and len(found) == 2):
                     settle(way)
@@ -197,14 +199,14 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
 
 
 def named(f: Callable[..., Any], call: Callable[..., Any], framework: str) -> Callable[..., Any]:
-    """`call` under the name and with the parameters of `f`."""
+    """`call` with the name and the parameters of `f`."""
     wrapper = wraps(f)(call)
     wrapper.framework = framework  # type: ignore[attr-defined]
     return wrapper
 
 
 def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
-    """The place of what `f` is to be differentiated for: its first array of real numbers, unless its names tell that this is the target."""
+    """The position of the argument to differentiate for: the first array of real numbers, unless its name is that of a target."""
     arrays = [(i, a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray) or recorder_in(a) is not None]
     real = [i for i, a in arrays if np.issubdtype(a.dtype, np.floating)]
     if not real:
@@ -213,8 +215,8 @@ def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
 
 
 def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], ...] = ()) -> bool:
-    """Whether a function is of the library, or what it mentions is, its own helpers included; or its file imports the library, and it
-    mentions neither that, nor another, nor numpy, nor do the functions `beside` it, which belong to the same candidate.
+    """Whether a function computes in the library: it or its helpers mention it; or its file imports the library, and neither `f` nor the
+    functions `beside` it, which belong to the same candidate, mention this library, another, or numpy.
     """
     if python_of(f) is not None:  # numba compiled it, for numpy's arrays
         return False
@@ -227,8 +229,8 @@ def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], 
 
 
 def _imports(f: Callable[..., Any], library: str) -> bool:
-    space = getattr(unwrapped(f), "__globals__", {})
-    return any(_is_of(value, library) for value in space.values() if isinstance(value, ModuleType))
+    space = getattr(unwrapped(f), "__globals__", None)
+    return isinstance(space, dict) and any(_is_of(value, library) for value in space.values() if isinstance(value, ModuleType))
 
 
 def _mentions(functions: tuple[Callable[..., Any], ...], library: str) -> bool:
@@ -236,9 +238,7 @@ def _mentions(functions: tuple[Callable[..., Any], ...], library: str) -> bool:
 
 
 def _mentioned(f: object, seen: set[int]) -> Iterator[object]:
-    """The values that a Python function mentions, and those that its own helpers mention: of its module, of the functions around it, of
-    its object, and its defaults.
-    """
+    """The values that a Python function and its helpers mention: of its module, of enclosing functions, of its object, and its defaults."""
     if id(f) in seen:
         return
     seen.add(id(f))
@@ -249,11 +249,11 @@ def _mentioned(f: object, seen: set[int]) -> Iterator[object]:
 
 
 LIBRARIES = {*ADAPTERS, "numpy"}
-"""Whose functions are looked at no further."""
+"""Libraries whose functions are not searched for what they mention."""
 
 
 def _known(f: object) -> Iterator[object]:
-    """What one function, method, object that can be called or `partial` knows of by itself."""
+    """The values that one function, method, callable object or `partial` refers to directly."""
     if isinstance(f, partial):
         yield from (f.func, *f.args, *f.keywords.values())
     elif isinstance(f, MethodType):
@@ -277,7 +277,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _is_of(value: object, library: str) -> bool:
-    """Whether a module, class or function is of the library, or an object of a class that is; numpy's lone numbers tell nothing."""
+    """Whether a module, class or function belongs to the library, or an object's class does; numpy scalars do not count."""
     if isinstance(value, ModuleType):
         return _root(value.__name__) == library
     if isinstance(value, np.generic):
@@ -288,5 +288,5 @@ def _is_of(value: object, library: str) -> bool:
 
 
 def _root(name: str | None) -> str:
-    """The library that a module belongs to. scipy's functions are of numpy's arrays."""
+    """The library that a module belongs to. scipy counts as numpy."""
     return {"jaxlib": "jax", "scipy": "numpy"}.get(root := (name or "").partition(".")[0], root)

@@ -1,6 +1,7 @@
-"""Half precision: in which format (bfloat16, float16) a framework's candidate answered, noted where that becomes an array of numpy.
+"""Half precision: the format (bfloat16, float16) of a framework's answer, noted when the answer becomes a numpy array.
 
-Who answers in bfloat16 or float16 has rounded there, and may have computed there, too: it is judged with the unit roundoff of that format.
+An answer in bfloat16 or float16 was rounded to that format, and may have been computed in it: it is judged with the unit roundoff of the
+format.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _noted: list[set[str]] = []
 
 
 def note(format_: str) -> None:
-    """Says in which format an answer came; of those that are no half precision nothing is kept."""
+    """Notes the format of an answer, if it is one of half precision."""
     if format_ in HALVES:
         for formats in _noted:
             formats.add(format_)
@@ -22,7 +23,7 @@ def note(format_: str) -> None:
 
 @contextmanager
 def noting() -> Iterator[set[str]]:
-    """The formats of half precision in which answers come meanwhile."""
+    """The half-precision formats of the answers given in the block."""
     formats: set[str] = set()
     _noted.append(formats)
     try:
@@ -32,5 +33,5 @@ def noting() -> Iterator[set[str]]:
 
 
 def coarsest(formats: Iterable[str]) -> str | None:
-    """Of formats the one of half precision with the largest unit roundoff; None where none is of half precision."""
+    """The half-precision format with the largest unit roundoff among these; None if there is none."""
     return max((f for f in formats if f in HALVES), key=lambda f: HALVES[f][0], default=None)

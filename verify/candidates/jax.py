@@ -1,6 +1,6 @@
-"""jax: a function of arrays, jitted or not, with a `custom_vjp` or without. Where it returns no gradient of its own, `jax.vjp` gives it.
+"""jax: a function of arrays, jitted or not, with a `custom_vjp` or without. Where it returns no gradient of its own, `jax.vjp` computes it.
 
-float64 is switched on for the one call that is asked in float64, and for no other: it is a setting of the whole process.
+float64 is switched on only for the calls in float64: it is a setting of the whole process.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
+from operator import getitem
 from typing import Any
 
 import jax
@@ -35,20 +36,20 @@ from verify.traced.jaxpr import GIVEN
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
-    """The numpy function (loss, gradient) of a `custom_vjp`, a `custom_jvp` or what jax has compiled, or with both=False of whatever it
-    returns.
+    """The numpy function (loss, gradient) of a `custom_vjp`, a `custom_jvp` or a function that jax compiled; with both=False, a function of
+    whatever it returns.
     """
     return of_function(f, both, upstream) if is_own(f) else None
 
 
 def is_own(f: object) -> bool:
-    """Whether its type tells that it is of jax."""
+    """Whether the object is of one of jax's types."""
     return type(f).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
 def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
-    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too. It is asked in the
-    dtype that is judged.
+    """A function of several inputs, or of a `single` array, as a layer, with its arguments and the example by name. It runs in the judged
+    dtype.
     """
     own = arguments_of(f, at)
     if own.alone and not single:
@@ -60,7 +61,7 @@ def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Pul
 
 
 def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]) -> tuple[Any, Callable[[Any], list[np.ndarray]]]:
-    """What `f` returns for arrays and numbers, and what pulls an upstream gradient of that back to the arguments at these places."""
+    """The value of `f` for arrays and numbers, and the function that pulls its upstream gradient back to the arguments at these places."""
     own = [np.asarray(arguments[k]) for k in places]
 
     def of_own(*arrays: Any) -> Any:
@@ -81,8 +82,8 @@ def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulling:
-    """What `jax.vjp` differentiates, as a layer. `places` are those of the outputs that are differentiated, `formats` their dtypes at the
-    example. It is compiled once for each shape, unless it asks for numbers.
+    """A function as a layer that `jax.vjp` differentiates. `places` are the positions of the differentiated outputs, `formats` their dtypes
+    at the example. It is compiled once per shape, unless its code needs concrete numbers.
     """
 
     f: Callable[..., Any]
@@ -101,7 +102,7 @@ class Pulling:
         return code, code
 
     def looked_at(self, given: tuple[Any, ...]) -> Pulling | None:
-        """The same once it has been asked; None where it returns a loss and its gradients itself."""
+        """The layer after a first call; None where it returns a loss and its gradients itself."""
         with _precise(*_arrays_in(given)):
             returned = self.f(*jax.tree.map(_given, given))
             leaves = jax.tree.leaves(returned)
@@ -115,14 +116,14 @@ class Pulling:
         return replace(self, places=places, formats=tuple(str(leaves[k].dtype) for k in places))
 
     def twice(self, name: str, given: tuple[Any, ...]) -> Pulling:
-        """With its gradients among its outputs, for an upstream gradient that is one more input. Raises what jax does where it cannot be
-        differentiated twice there.
+        """The layer with its gradients among its outputs, for an upstream gradient that is one more input. Raises jax's error where it
+        cannot be differentiated twice.
         """
+        paths = _paths(given[:-1])
 
         def both(*inputs: Any) -> list[Any]:
             *own, upstream = inputs
-            real = dict[Any, Any]()
-            mapped(lambda path, a: real.__setitem__(path, a) if _is_real(a) else None, tuple(own))
+            real = {path: reduce(getitem, path, own) for path in paths}
 
             def forward(*arrays: Any) -> list[Any]:
                 known = dict(zip(real, arrays, strict=True))
@@ -132,7 +133,7 @@ class Pulling:
             weights = zip(upstream if isinstance(upstream, (tuple, list)) else [upstream], y, strict=True)
             return [*y, *back([jax.numpy.asarray(v, out.dtype) for v, out in weights])]
 
-        places = tuple(range(len(self.places) + len(_paths(given[:-1]))))
+        places = tuple(range(len(self.places) + len(paths)))
         found = replace(self, f=named(self.f, both, "jax"), names=(*self.names, name), places=places, compiled={}, written={})
         found._run("gradients", given, found._run("outputs", given, []))
         return found
@@ -148,11 +149,10 @@ class Pulling:
         leaves = jax.tree.leaves(self.f(*inputs))
         return [leaves[k] for k in self.places]
 
-    def _followed(self, *given: Any) -> list[Any]:
-        """The gradients by the inputs that are real, of what stands in for jax's arrays while code is written down."""
+    def _followed(self, paths: Sequence[tuple[Any, ...]], *given: Any) -> list[Any]:
+        """The gradients for the real inputs at these `paths`, of the placeholders that jax traces with, in whose dicts keys are sorted."""
         inputs, weights = given[: len(self.names)], [*given[len(self.names) :]]
-        real = dict[Any, Any]()
-        mapped(lambda path, a: real.__setitem__(path, a) if _is_real(a) else None, tuple(inputs))
+        real = {path: reduce(getitem, path, inputs) for path in paths}
 
         def forward(*own: Any) -> list[Any]:
             known = dict(zip(real, own, strict=True))
@@ -163,11 +163,13 @@ class Pulling:
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
+        paths = _paths(inputs)
         if (recorder := recorder_in((*inputs, *upstream))) is not None:
-            returned = recorder.follow("jax", self._followed, (*inputs, *upstream), self.written.setdefault("gradients", {}))
+            code = partial(self._followed, paths)
+            returned = recorder.follow("jax", code, (*inputs, *upstream), self.written.setdefault("gradients", {}))
         else:
             returned = [np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]
-        found = dict(zip(_paths(inputs), returned, strict=True))
+        found = dict(zip(paths, returned, strict=True))
         told: dict[Any, Any] = {}
         for path, g in found.items():
             below = told
@@ -183,7 +185,7 @@ class Pulling:
         return Pulled(value=None, gradient=joined([np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]))
 
     def _run(self, what: str, inputs: tuple[Any, ...], upstream: list[Any]) -> Any:
-        """Its outputs or gradients, compiled where that can be."""
+        """The outputs or gradients, compiled where possible."""
         real, rest = dict[Any, Any](), dict[Any, Any]()
         mapped(lambda path, a: (real if _is_real(a) else rest).__setitem__(path, a), inputs)
         held = {path: a for path, a in rest.items() if not isinstance(a, np.ndarray)}
@@ -209,7 +211,7 @@ class Pulling:
 
 
 ADDRESSES = re.compile(r"0x[0-9a-f]+")
-"""What tells one function from another where jax writes a program down."""
+"""Addresses in the text of jax's programs, which differ between equal functions."""
 ASKS_FOR_NUMBERS = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
@@ -218,9 +220,9 @@ ASKS_FOR_NUMBERS = (
 
 
 def _compiled(f: Callable[..., Any], given: Sequence[Any]) -> Callable[..., Any]:
-    """A function of trees of arrays, compiled for arrays like those that are given, which jax takes from numpy ten times faster where it
-    runs a program; or as it is where it asks for numbers, or where jax writes down two programs for it: what answers as it likes is to be
-    seen to.
+    """A function of trees of arrays, compiled for arrays like the given ones, which jax converts from numpy ten times faster around a
+    compiled program. The function as it is where it needs concrete numbers, or where two traces differ: code that is not deterministic must
+    show it.
     """
 
     def plain(*arrays: Any) -> Any:
@@ -228,7 +230,7 @@ def _compiled(f: Callable[..., Any], given: Sequence[Any]) -> Callable[..., Any]
 
     try:
         first, shape = jax.make_jaxpr(f, return_shape=True)(*given)
-        again = jax.make_jaxpr(lambda *arrays: f(*arrays))(*given)  # another function, since jax keeps what it has written down of one
+        again = jax.make_jaxpr(lambda *arrays: f(*arrays))(*given)  # a new function, since jax caches programs by function
     except ASKS_FOR_NUMBERS:
         return plain
     if not _alike(first, again):
@@ -262,19 +264,19 @@ def _is_declared(f: Callable[..., Any]) -> bool:
 
 
 def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any]:
-    """The same of a Python function of arrays."""
+    """The numpy function (loss, gradient) of a Python function of jax arrays; with both=False, a function of whatever it returns."""
     return named(f, _differentiated(f, upstream) if both else _converted(f), "jax")
 
 
 def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., Any]:
-    """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already."""
+    """A function that returns the loss and its gradient in the variable of `f`; or what `f` returns, if that is both already."""
     declared = _is_declared(f)
     passing: dict[tuple[Any, ...], list[int]] = {}
     written: dict[Any, dict[Any, Any]] = {}
     compiled, seen = dict[Any, Any](), dict[Any, Any]()
 
     def outputs(returned: Any, back: Callable[..., Any], shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]] | None:
-        """The places of what is differentiated, and why the others are left out; None of a loss and its gradient."""
+        """The positions of the differentiated outputs, and why the others are left out; None for a loss and its gradient."""
         leaves, tree = jax.tree.flatten(returned)
         shapes = [tuple(y.shape) for y in leaves]
         one = isinstance(returned, jax.Array)
@@ -282,7 +284,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             return None
         chosen = [k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]
         if not (one or declared):
-            key = tuple(shapes)  # tracing takes long, and what is cut off is so everywhere
+            key = tuple(shapes)  # tracing is slow, and the result holds everywhere
             if key not in passing:
                 passing[key] = [k for k in chosen if _passes_back(back, tree, leaves, k)]
             chosen = passing[key]
@@ -295,7 +297,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
         return chosen, left_out
 
     def followed(i: int, backward: bool, *given: Any) -> Any:
-        """The value, and the gradient or None, of what stands in for jax's arrays while code is written down."""
+        """The value, and the gradient or None, for the placeholders that jax traces with."""
         returned, back = jax.vjp(lambda a: f(*given[:i], a, *given[i + 1 :]), given[i])
         found = outputs(returned, back, given[i].shape)
         if found is None:
@@ -341,7 +343,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             for k in chosen:
                 half_precision.note(str(leaves[k].dtype))
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
-            values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
+            values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # the effect of real weights on complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
             told = upstream.described([shapes[k] for k in chosen], left_out)
             return Pulled(value=value, gradient=_array(gradient), facts=told, weights=[*weights.values()])
@@ -350,14 +352,16 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
 
 
 def _cotangent(y: Any, weight: np.ndarray | None, scale: float) -> Any:
-    """The upstream gradient of one output: zeros where it has no weight, of the dtype that jax wants for what is not differentiable."""
+    """The upstream gradient of one output: zeros where it has no weight, and of the dtype that jax demands for outputs that are not
+    differentiable.
+    """
     if not jax.numpy.issubdtype(y.dtype, jax.numpy.inexact):
         return np.zeros(y.shape, jax.dtypes.float0)
     return jax.numpy.zeros_like(y) if weight is None else jax.numpy.asarray(scale * weight, dtype=y.dtype)
 
 
 def _passes_back(back: Callable[..., Any], tree: Any, leaves: list[Any], k: int) -> bool:
-    """Whether anything comes back through an output: none does that a `stop_gradient` cuts off."""
+    """Whether an output has a gradient at all: one behind `stop_gradient` has none."""
     given = [_cotangent(y, None, 1.0) for y in leaves]
 
     def alone(cotangent: Any) -> Any:
@@ -368,7 +372,7 @@ def _passes_back(back: Callable[..., Any], tree: Any, leaves: list[Any], k: int)
 
 
 def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
-    """What `f` returns for jax arrays, as numpy's."""
+    """A function that calls `f` with jax arrays and returns numpy's."""
     written: dict[Any, Any] = {}
 
     def call(*arguments: Any) -> Any:
@@ -381,7 +385,7 @@ def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _precise(*arguments: Any) -> Any:
-    """float64 as long as the block lasts, if any argument is of it."""
+    """Switches float64 on in the block if any argument has it."""
     double = any(isinstance(a, np.ndarray) and a.dtype == np.float64 for a in arguments)
     return jax.enable_x64(double) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(double)
 

@@ -1,5 +1,5 @@
-"""Layers: what returns an array, or several, and pulls an upstream gradient back. Each is judged as one function of its inputs and of that,
-Σ⟨v, y⟩, whose gradients are what backward answers to v.
+"""Layers: functions that return one or several arrays y and pull an upstream gradient v back. A layer is judged as the function Σ⟨v, y⟩ of
+its inputs and of v, whose gradients are the answers of backward to v.
 
 forward(x, gamma) → y            and backward(x, gamma, upstream), by the names of its arguments or in either order
 forward(x, gamma) → (y, saved)   and backward(upstream, saved)
@@ -36,34 +36,34 @@ Floats = NDArray[np.floating]
 
 
 class Layer(Protocol):
-    """What is differentiated, as numpy functions of the inputs that it names."""
+    """A differentiated function, as numpy functions of the inputs that it names."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the inputs, in their order."""
+        """The names of the inputs, in order."""
 
     @property
     def framework(self) -> str | None:
-        """What it computes in, None for numpy."""
+        """The framework that it computes in; None for numpy."""
 
     @property
     def source(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The user's code."""
 
     def outputs(self, *inputs: Any) -> list[Any]:
-        """What is differentiated of what comes out."""
+        """The differentiated outputs."""
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
-        """The gradients that come back for an upstream gradient of each of the outputs, in any of the forms of gradients."""
+        """The gradients for an upstream gradient of each of the outputs, in any of the accepted forms."""
 
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:
-        """The same, in a row, with what is seen on the way; the upstream gradient in another `layout`."""
+        """`pulled`, with the gradients in one row and with remarks; the upstream gradient in another memory `layout`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layered(Candidate):
-    """A layer as a loss and its gradients. `pull` asks it in other ways, `facts` are what there is to say of its upstream gradient, and
-    `beside` what it cannot do.
+    """A layer as a loss and its gradients. `pull` calls it in other ways, `facts` describe its upstream gradient, and `beside` lists what
+    it cannot do.
     """
 
     pull: Callable[..., Any] = field(kw_only=True)
@@ -81,20 +81,19 @@ def layered(
     twice: bool = False,
     single: bool = False,
 ) -> tuple[Layered, Example] | None:
-    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. It is
-    judged in the example's dtype, or in `dtype`. Where it is to be differentiated `twice`, its gradients are outputs, too, for an upstream
-    gradient that is one more input. A function of a `single` array is one where another is judged beside it, which the same upstream
-    gradient weighs.
+    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None if `f` is no layer. It is
+    judged in `dtype`, or in the example's dtype. With `twice`, its gradients are outputs, too, for an upstream gradient that is one more
+    input. A function of a `single` array counts as a layer if another function is judged beside it, with the same upstream gradient.
 
-    Raises UsageError where its backward can be called in no way, and where nobody can differentiate that.
+    Raises UsageError where its backward cannot be called in any way, and where its forward cannot be differentiated.
     """
     at, v, first = given.given, None, None
     dtype = given.dtype if dtype is None else dtype
     if isinstance(at, dict) and UPSTREAM in at and not _takes_upstream(f):
         at, v = {name: a for name, a in at.items() if name != UPSTREAM}, at[UPSTREAM]
     if twice:
-        if isinstance(at, dict) and FIRST in at:
-            at, first = {name: a for name, a in at.items() if name != FIRST}, at[FIRST]
+        if isinstance(at, dict) and FIRST_UPSTREAM in at:
+            at, first = {name: a for name, a in at.items() if name != FIRST_UPSTREAM}, at[FIRST_UPSTREAM]
         found = layer_of(f, Example(at), dtype, single=True)
         if found is None:
             raise UsageError(
@@ -114,19 +113,19 @@ def layered(
     return _stated(layer, own, named, v, upstream)
 
 
-FIRST = "first_upstream"
-"""What the upstream gradient of the first derivative is called where the second is asked for."""
+FIRST_UPSTREAM = "first_upstream"
+"""Name of the upstream gradient of the first derivative where the second is judged."""
 
 
 def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, upstream: Upstream) -> tuple[Layered, Example]:
-    """With its gradients among its outputs; or as it is where it refuses, which is said."""
+    """The layer with its gradients among its outputs; or as it is where it refuses, with a note."""
     example = Example(at)
     if first is None:
         first = _drawn(layer.outputs(*own.packed(own.at(example.dtype))), replace(upstream, seed=(upstream.seed or 0) + 1), example.dtype)
-    whole = {**at, FIRST: first}
+    whole = {**at, FIRST_UPSTREAM: first}
     mine = arguments_of(lambda **_: None, Example(whole))
     try:
-        both = guarded_call(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
+        both = guarded_call(partial(layer.twice, FIRST_UPSTREAM), (mine.packed(mine.at(example.dtype)),))
     except Misbehaviour as error:
         candidate, stated = _stated(layer, own, at, v, upstream)
         refused = f"it cannot be differentiated twice, so its gradient alone is judged: it {error}"
@@ -135,7 +134,7 @@ def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, u
 
 
 def _drawn(y: Sequence[Any], upstream: Upstream, dtype: str) -> Any:
-    """An upstream gradient for outputs: one array, or a tuple for several."""
+    """An upstream gradient for the outputs: one array, or a tuple for several."""
     sizes = [int(np.size(part)) for part in y]
     drawn = generic(sum(sizes), np.random.default_rng([abs(upstream.seed or 0), sum(sizes)]), positive=upstream.positive)
     parts = [p.reshape(np.shape(part)).astype(dtype)[()] for p, part in zip(np.split(drawn, np.cumsum(sizes)[:-1]), y, strict=True)]
@@ -143,7 +142,7 @@ def _drawn(y: Sequence[Any], upstream: Upstream, dtype: str) -> Any:
 
 
 def forward_of(f: Callable[..., Any], names: Sequence[str], outputs: int) -> Callable[..., Any]:
-    """A function beside a layer, such as a reference: the same sum of what it returns. What it saves behind its outputs is left out."""
+    """A function beside a layer, such as a reference, as the same weighted sum of its outputs, without what it saves for backward."""
     forward = f.loss if isinstance(f, Candidate) and f.loss is not None else f
 
     def loss(*arguments: Any) -> Any:
@@ -156,7 +155,7 @@ def forward_of(f: Callable[..., Any], names: Sequence[str], outputs: int) -> Cal
 
 
 def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: Upstream) -> tuple[Layered, Example]:
-    """As a candidate; `own` are the arguments of the layer, by which it has been asked already."""
+    """The layer as a candidate; `own` are the arguments of the layer, which has been called with them already."""
     names = [*layer.names]
     y = layer.outputs(*own.packed(own.at(Example(at).dtype)))
     many = len(y) > 1
@@ -184,7 +183,7 @@ def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: 
 
 
 def _sum(weights: Sequence[Any], outputs: Sequence[Any]) -> Any:
-    """Σ⟨v, y⟩: of plain numbers in the widest format that there is."""
+    """Σ⟨v, y⟩: for plain numbers in the widest format of numpy."""
     if len(weights) != len(outputs):
         raise ValueError(f"{len(outputs)} outputs, where there were {len(weights)}")
     for v, y in zip(weights, outputs, strict=True):
@@ -207,7 +206,7 @@ def _signed(
     *,
     runs: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
-    """`f` with these arguments, beside the code that it is, and that it `runs` too."""
+    """`f` with these named arguments, and with attributes for the code that it stands for, and for the code that it `runs` too."""
     f.__name__ = f.__qualname__ = getattr(like, "__name__", "f")
     f.__module__ = getattr(like, "__module__", None) or ""
     f.framework = framework or getattr(like, "framework", None)  # type: ignore[attr-defined]
@@ -224,7 +223,7 @@ def _pull(layer: Layer, many: bool, arguments: tuple[Any, ...], scale: float = 1
 
 
 def in_a_row(gradients: Any) -> Floats:
-    """All that came back."""
+    """All gradients, in one row."""
     return joined([np.asarray(g) for g in _leaves(gradients)])
 
 
@@ -244,7 +243,7 @@ def _takes_upstream(f: Callable[..., Any]) -> bool:
 
 
 def _real(parts: Sequence[Any]) -> list[int]:
-    """The places of arrays of real numbers, recorded ones too."""
+    """The positions of arrays of real numbers, also recorded ones."""
     return [k for k, part in enumerate(parts) if _is_real(part)]
 
 
@@ -259,7 +258,7 @@ def _is_real(part: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BackwardArgument:
-    """What a backward gets in one place: an input by its name, what forward saved, the upstream gradient of one output or of all."""
+    """The argument of a backward in one place: an input by name, what forward saved, or the upstream gradient of one output or of all."""
 
     what: str
     name: str = ""
@@ -271,9 +270,7 @@ SAVED, INPUT, ONE, ALL = "saved", "input", "upstream", "upstreams"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BackwardCall:
-    """How a backward is called, and which of the things that forward returns are outputs: of ((y, z), saved) those of the first, which is
-    `nested`.
-    """
+    """How a backward is called, and which results of forward are outputs: for ((y, z), saved) those of the first, which is `nested`."""
 
     roles: tuple[BackwardArgument, ...]
     places: tuple[int, ...]
@@ -283,7 +280,7 @@ class BackwardCall:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ForwardBackward:
-    """A forward and a backward, called as `call` says; or in place of that a Jacobian."""
+    """A forward and a backward, called as `call` says, or a forward and its Jacobian."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
@@ -320,15 +317,15 @@ class ForwardBackward:
 
 
 def _given(role: BackwardArgument, saved: Any, inputs: Mapping[str, Any], upstream: list[Any]) -> Any:
-    """What a backward gets in one place."""
+    """The value passed to a backward in one place."""
     if role.what == INPUT:
         return inputs[role.name]
     return saved if role.what == SAVED else upstream[role.place] if role.what == ONE else tuple(upstream)
 
 
 def _times(v: Any, jacobian: Any, x: Any) -> Any:
-    """Σ v·J over the entries of the residuals."""
-    jacobian = jacobian.toarray() if hasattr(type(jacobian), "toarray") else jacobian  # one that is recorded refuses to be asked
+    """The sum Σ v·J over the entries of the residuals."""
+    jacobian = jacobian.toarray() if hasattr(type(jacobian), "toarray") else jacobian  # a recorded one refuses to be compared
     k = np.ndim(v)
     if np.shape(jacobian) != (*np.shape(v), *np.shape(x)):
         raise Misbehaviour("shape", f"returned a Jacobian of shape {np.shape(jacobian)}, where {(*np.shape(v), *np.shape(x))} is due")
@@ -344,7 +341,7 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[ForwardB
     try:
         y = guarded_call(f.loss, given)
     except Misbehaviour:
-        return None  # it is told of where it is judged
+        return None  # it is reported when it is judged
     names = tuple("x" if own.alone else name for name in own.trees)
     backward = parameters_of(f.grad)
     mine = [p.name for p in backward or () if p.kind in POSITIONAL]
@@ -387,13 +384,13 @@ def _own_names(f: Callable[..., Any]) -> list[str]:
 
 
 def _takes_more(f: Candidate, n: int) -> bool:
-    """Whether a backward takes something besides the inputs."""
+    """Whether a backward needs more arguments than the inputs."""
     arguments = parameters_of(f.grad)
     return arguments is None or len([p for p in arguments if p.kind in POSITIONAL and p.default is p.empty]) > n
 
 
 def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
-    """Whether it takes the inputs alone, and returns a matrix."""
+    """Whether the backward takes only the inputs and returns the matrix of derivatives."""
     try:
         inspect.signature(layer.backward).bind(*given)
         r, found = np.asarray(layer.forward(*given)), guarded_call(layer.backward, given)
@@ -404,7 +401,7 @@ def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
 
 
 def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> Iterator[BackwardCall]:
-    """How backward may be called, the likeliest first: by what its arguments are called, then by how many there are."""
+    """The ways to call a backward, the likeliest first: by the names of its arguments, then by their number."""
     arguments = parameters_of(f.grad)
     positional = None if arguments is None else [p for p in arguments if p.kind in POSITIONAL]
     needed, most = 0, 99
@@ -435,7 +432,7 @@ def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> 
 
 
 def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, saves: bool) -> tuple[BackwardArgument, ...] | None:
-    """Roles by the names of a backward's arguments, where each input is called as forward calls it."""
+    """Roles by the names of a backward's arguments, if every input has the same name there as in forward."""
     roles, upstreams, known = list[BackwardArgument](), 0, 0
     for name in mine:
         if name in inputs:
@@ -453,7 +450,7 @@ def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, sa
 
 
 def _likeliest(layers: Sequence[ForwardBackward], own: Arguments, given: tuple[Any, ...], wrt: Sequence[str] | None) -> ForwardBackward:
-    """The first that answers with gradients that fit, and twice of them to twice the upstream gradient; else the first that fits."""
+    """The first layer whose gradients fit and double with the upstream gradient; else the first whose gradients fit."""
     fitting = list[ForwardBackward]()
     for layer in layers:
         try:

@@ -21,7 +21,7 @@ DATA_LAYOUTS = {"ND": "(N, D)", "DN": "(D, N)"}
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Labelled):
-    """Calls `f` in its own layout of W and dW (C, D) and of X (N, D). W may be (D,) where a loss has one score."""
+    """Calls `f` in its own layout of W and dW, (C, D), and of X, (N, D). W may be (D,) for a loss of one score."""
 
     layout: str = "CD"
     data: str = "ND"
@@ -37,32 +37,32 @@ class Linear(Labelled):
 
     @property
     def described(self) -> dict[str, Any]:
-        """Its layouts."""
+        """The layouts, for the report."""
         data = {} if self.data == "ND" else {"data": DATA_LAYOUTS[self.data]}
         return {"layout": self.convention, **data, **({"weights": "taken"} if self.takes_weights else {})}
 
     @property
     def is_of_matrices(self) -> bool:
-        """Whether it takes weights of several classes."""
+        """Whether W has a row for each of several classes."""
         return self.targets is None
 
     @property
     def takes_reg(self) -> bool:
-        """Whether λ is handed in."""
+        """Whether λ is an argument."""
         return REG in self.extras
 
     def arguments(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
-        """Fresh arrays in the candidate's own layout, in C order."""
+        """New arrays in the candidate's own layout, C-contiguous."""
         mine = np.array({"CD": W, "DC": W.T, "D": W.reshape(-1)}[self.layout], order="C")
         data = np.array(X if self.data == "ND" else X.T, order="C")
         return mine, data, self.labels(y, W.dtype), *self.more(len(y), W.dtype, float(reg))
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
-        """The answer to arguments in the candidate's own layout, which it gets as they are.
+        """The candidate's answer to arguments in its own layout, which are not copied.
 
-        Raises Misbehaviour where it raises or returns something else than (number, array of W's shape).
+        Raises Misbehaviour where it raises or returns something other than (number, array of W's shape).
         """
-        due = arguments[0].shape  # before it is asked: it may change that
+        due = arguments[0].shape  # before the call, which may change it
         value, gradient = pair(guarded_call(self.f, arguments), "loss, gradient")
         value, gradient = number(value), array(gradient, "gradient")
         if gradient.shape != due:

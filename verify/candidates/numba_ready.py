@@ -1,8 +1,8 @@
-"""Warms numba up: does what it does when it first loads a kernel. Imported only by a server whose workers judge our own kernels."""
+"""Warms numba up by what it does when it first loads a kernel. Imported only by a server whose workers judge the suite's own kernels."""
 
 from contextlib import suppress
 
-with suppress(Exception):  # it is a matter of time alone, and these names are numba's own affair
+with suppress(Exception):  # this only saves time, and these names are private to numba
     from numba.core.registry import cpu_target
 
     cpu_target.typing_context.refresh()

@@ -1,11 +1,11 @@
-"""A layer that is an object: its methods are forward and backward, its parameters and their gradients are attributes.
+"""Layers that are objects: forward and backward are methods, parameters and their gradients are attributes.
 
     class Affine:
         def __init__(self, W, b): self.W, self.b = W, b
         def forward(self, x): self.x = x; return x @ self.W + self.b
         def backward(self, upstream): self.dW, self.db = self.x.T @ upstream, upstream.sum(axis=0); return upstream @ self.W.T
 
-Each question is asked of a fresh copy of one object, so that whatever it keeps, running means and caches, is as it was before.
+Each call goes to a fresh copy of one object, so that its state, such as running means and caches, is as it was before.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ Path = tuple["PathKey", ...]
 
 
 class PathKey(NamedTuple):
-    """One attribute of an object, or one item of a dict or a list."""
+    """One step of a path: an attribute of an object, or an item of a dict or a list."""
 
     attribute: bool
     key: Any
 
 
-DEEPEST = 5
-"""Objects within objects that are looked through."""
+MAX_DEPTH = 5
+"""Depth to which objects within objects are searched."""
 NUMBERS = {"data", "value", "val", "values"}
-"""What an object that stands for a parameter calls its numbers, beside its `grad`."""
+"""Usual names of the array in an object that stands for a parameter, beside its `grad`."""
 RATES = {"lr", "learning_rate", "eta", "step_size"}
-"""What a backward that changes its parameters calls the size of its step: it is asked for none."""
+"""Usual names of the step size in a backward that updates its parameters: none is passed."""
 
 
 def is_layer(f: object) -> bool:
-    """Whether it is a class or an object with a forward and a backward that are methods."""
+    """Whether `f` is a class or an object with forward and backward methods."""
     kind = f if isinstance(f, type) else type(f)
     return _forward_name(kind) is not None and inspect.isfunction(inspect.getattr_static(kind, "backward", None))
 
@@ -57,8 +57,8 @@ def _forward_name(kind: type) -> str | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObjectLayer:
-    """An object as a layer: `names` are the arguments of its forward, then its parameters. `parameters` are where these stand in it, more
-    than once where it keeps one array twice, and `gradients` where theirs do, by the same paths.
+    """An object as a layer: `names` are the arguments of its forward, then its parameters. `parameters` are their places in the object,
+    several where it keeps one array twice, and `gradients` maps these places to those of the gradients.
     """
 
     thing: Any
@@ -80,7 +80,7 @@ class ObjectLayer:
         return self._asked(inputs)[1]
 
     def _asked(self, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """A copy with these parameters, once it has gone forward, and its outputs."""
+        """A copy with these parameters after its forward pass, and its outputs."""
         given = dict(zip(self.names, inputs, strict=True))
         thing = copy.deepcopy(self.thing)
         there = {path for path, _ in _arrays(thing)}
@@ -96,7 +96,7 @@ class ObjectLayer:
         return thing, [y] if self.places is None else [y[k] for k in self.places]
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
-        """See `Layer`: gradients by the names of what they are for."""
+        """See `Layer`: gradients by the names of the inputs."""
         thing, _ = self._asked(inputs)
         back = _pulled(thing, dict(zip(self.names, inputs, strict=True)), upstream)
         found: dict[str, Any] = {}
@@ -125,9 +125,9 @@ def _numbers(found: Any) -> Iterator[Any]:
 
 
 def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] | None:
-    """The layer, the arguments that it takes, and the example by their names; None of what is no such object.
+    """The layer, its arguments, and the example by name; None where `f` is no such object.
 
-    Raises UsageError where none can be made of a class, or where it does not fit the example.
+    Raises UsageError where its class cannot be constructed, or where it does not fit the example.
     """
     if not is_layer(f):
         return None
@@ -182,7 +182,7 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
 
 
 def _with(example: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """What the example says of parameters, in place of what the object has."""
+    """The example with the given parameters in place of the object's own."""
     return {name: kept.get(name, a) for name, a in example.items()}
 
 
@@ -195,7 +195,7 @@ def _slots(inputs: Arguments, name: str) -> list[str]:
 
 
 def _made(kind: type, at: Any) -> tuple[Any, Any]:
-    """An object of a class, and what is left of the example: what it is made with stands there by name, or before all else."""
+    """An object of a class, and the rest of the example: arguments of the constructor stand in the example by name, or first."""
     own = [p for p in inspect.signature(kind).parameters.values() if p.kind in (*POSITIONAL, inspect.Parameter.KEYWORD_ONLY)]
     needed = [p.name for p in own if p.default is p.empty]
     forward = list(inspect.signature(getattr(kind, _forward_name(kind) or "")).parameters.values())[1:]
@@ -226,7 +226,7 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
 
 
 def _pulled(thing: Any, given: Mapping[str, Any], upstream: Sequence[Any]) -> Any:
-    """What its backward returns, which may ask for the inputs again by their names."""
+    """The result of backward, which may take the inputs again by name."""
     taken = [p for p in inspect.signature(thing.backward).parameters.values() if p.kind in POSITIONAL]
     free = [p.name for p in taken if p.name not in given and p.default is p.empty and p.name not in RATES]
     vs = iter([tuple(upstream)] if len(upstream) > 1 and len(free) == 1 else upstream)
@@ -246,7 +246,7 @@ def _pulled(thing: Any, given: Mapping[str, Any], upstream: Sequence[Any]) -> An
 def _parameters(
     before: Sequence[tuple[Path, Any]], after: Mapping[Path, Any], inputs: Sequence[str]
 ) -> tuple[dict[Path, tuple[Path, ...]], dict[Path, Path]]:
-    """The arrays for which a gradient is there once it has gone back, each once, and where that is."""
+    """The arrays whose gradients exist after the backward pass, each once with all its places, and the places of the gradients."""
     parameters, gradients, seen = dict[Path, tuple[Path, ...]](), dict[Path, Path](), set[int]()
     for path, a in before:
         place = _gradient_of(path, after)
@@ -263,7 +263,7 @@ def _alike(path: Path, before: Sequence[tuple[Path, Any]]) -> tuple[Path, ...]:
 
 
 def _gradient_of(path: Path, there: Mapping[Path, Any]) -> Path | None:
-    """Where the gradient for a parameter is: `dW`, `grad_W`, `W_grad` beside `W`, `grads['W']` or `grads[0]`, `grad` beside `data`."""
+    """The place of the gradient for a parameter: `dW`, `grad_W`, `W_grad` beside `W`, `grads['W']` or `grads[0]`, `grad` beside `data`."""
     *above, last = path
     for place in there:
         *over, own = place
@@ -284,7 +284,7 @@ def _of_gradients(name: str) -> bool:
 
 
 def _means(name: Any, what: str) -> bool:
-    """Whether something is called as the gradient for `what` would be."""
+    """Whether `name` is a usual name for the gradient of `what`."""
     if not isinstance(name, str) or name == what:
         return False
     if what in NUMBERS:
@@ -303,8 +303,8 @@ def _means(name: Any, what: str) -> bool:
 
 
 def _all(thing: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """All that an object keeps: numbers, arrays, and what is in what it keeps."""
-    if len(path) > DEEPEST:
+    """All values that an object keeps, recursively: numbers, arrays, and the contents of containers and objects."""
+    if len(path) > MAX_DEPTH:
         return
     for step, value in _parts(thing):
         here = (*path, step)
@@ -315,7 +315,7 @@ def _all(thing: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def _arrays(thing: Any) -> Iterator[tuple[Path, Any]]:
-    """The real numbers among it."""
+    """The real numbers and arrays that an object keeps."""
     return ((path, a) for path, a in _all(thing) if _is_real(a))
 
 
@@ -350,7 +350,7 @@ def _set(thing: Any, path: Path, value: Any) -> None:
 
 
 def _named(path: Path) -> list[Any]:
-    """How an input is named: what an object calls its numbers is left out."""
+    """The name of an input from its path, without the attribute in which an array object keeps its numbers."""
     keys = [step.key for step in path]
     return keys[:-1] if len(keys) > 1 and path[-1].attribute and keys[-1] in NUMBERS else keys
 

@@ -1,5 +1,5 @@
-"""The functions and modules that all code of a process shares, and the judge needs: a candidate that replaces one of them, or forbids to
-open files, harms whoever comes next.
+"""The functions and modules that all code of a process shares and that judging needs: a candidate that replaces one of them, or prevents
+files from being opened, harms whatever runs next.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ OF_PYTHON = vars(builtins)
 
 @dataclass(frozen=True)
 class Space:
-    """Names that stand for something: those of a module, or of the class that owns them. In what is the suite's `own` new names count,
-    too, where they act: one that hides a function of Python's, or one that a class looks up before it goes on.
+    """A namespace: of a module, or of a class that owns its names. In namespaces of the suite (`own`) added names count as changes too,
+    where they act: a name that hides a builtin, or one that a class finds before an inherited one.
     """
 
     what: str
@@ -49,8 +49,8 @@ class Space:
     own: bool = False
 
     def put_back(self, old: Names, leave: Leave | None = None, _hides: Names = OF_PYTHON) -> str | None:
-        """Sets each name as it was, and says the first that was not. What a module keeps to itself and is no function may change: `random`
-        imports what it hashes strings with when it is first asked.
+        """Restores each name; returns the first that had changed. A module's private names that are no functions may change: `random`
+        imports its hash function on first use.
         """
         missing, told = object(), None
         for name, value in old.items():
@@ -78,31 +78,29 @@ class Space:
 
 
 def _acts(value: Any, _callable: Any = callable, _hasattr: Any = hasattr, _type: Any = type) -> bool:
-    """Whether a name stands for something that runs when it is used: a function, a class, a property."""
+    """Whether a value runs code when it is used: a function, a class, a property."""
     return bool(_callable(value) or _hasattr(_type(value), "__get__"))
 
 
 def of_module(module: ModuleType, *, own: bool = False) -> Iterator[Space]:
-    """Its names, and where it is our own those of its classes."""
+    """The namespace of a module, and for modules of the suite those of its classes."""
     yield Space(f"{module.__name__}.", vars(module), own=own)
     for value in [*vars(module).values()] if own else ():
         if isinstance(value, type) and value.__module__ == module.__name__:
             yield Space(f"{value.__module__}.{value.__qualname__}.", vars(value), value, own=True)
 
 
-SHARED = [*(space for module in MODULES for space in of_module(module)), *of_module(evidence, own=True)]
-"""The judge's own verdict is among them, so that no law is misled by a candidate that replaces it; the rest of the suite is looked at once
-a law.
-"""
-SPACES = [Space("the module ", sys.modules), *SHARED]
-NAMES = [space.names for space in SHARED]
+SHARED_SPACES = [*(space for module in MODULES for space in of_module(module)), *of_module(evidence, own=True)]
+"""Includes the suite's `judge`, so that a candidate that replaces it misleads no law; the rest of the suite is checked once per law."""
+SPACES = [Space("the module ", sys.modules), *SHARED_SPACES]
+NAMES = [space.names for space in SHARED_SPACES]
 _of_sys = vars(sys)
 IMPORTS = ("meta_path", "path_hooks", "modules")
-"""What Python asks for modules. Where a candidate empties it, or puts something else in its place, nobody finds the next one."""
+"""The tables that Python's imports use. Where a candidate empties or replaces one, no later import works."""
 
 
 def _imports(_map: Any = map, _id: Any = id, _any: Any = Exception) -> tuple[list[int], list[Any], list[Any]]:
-    """Which objects these are, and what is in the first two."""
+    """The identities of the import system's tables, and the contents of the first two."""
     tables = [_of_sys.get(name) for name in IMPORTS]
     try:
         return [*_map(_id, tables)], [*(tables[0] or ())], [*(tables[1] or ())]
@@ -111,7 +109,7 @@ def _imports(_map: Any = map, _id: Any = id, _any: Any = Exception) -> tuple[lis
 
 
 class Before:
-    """What the names of these modules, and of the modules themselves, stood for at one moment."""
+    """A snapshot of the names of these modules, and of the modules themselves."""
 
     def __init__(self, _copy: Any = dict) -> None:
         self.old = [_copy(space.names) for space in SPACES]
@@ -121,8 +119,8 @@ class Before:
         self.path, self.folders = sys.path, [*sys.path]
 
     def stands(self, *, modules: bool = False) -> bool:
-        """Whether nothing has changed since: identities, one after the other, at some nanoseconds a name. Of the `modules` themselves,
-        which are as many, only how many there are if they are not asked for.
+        """Whether nothing has changed since, by comparing identities: some nanoseconds per name. Without `modules`, only the number of
+        loaded modules is compared.
         """
         return (
             sys.modules.__len__() == self.modules.__len__()
@@ -138,8 +136,8 @@ class Before:
         )
 
     def has_only_loaded(self) -> bool:
-        """Whether modules have been loaded since, and nothing else has changed. None may be the suite's, in whose place a candidate could
-        put one of its own before the suite asks for it.
+        """Whether the only change since is that modules were loaded, and none of the suite's: a candidate could have put its own in place
+        of one before the suite imports it.
         """
         there, known = [*sys.modules.items()], self.modules.__len__()
         new = [name for name, _ in there[known:]]
@@ -151,8 +149,9 @@ class Before:
         )
 
     def restore(self, leave: Leave | None = None, *, path: bool = True, _zip: Any = zip) -> str | None:
-        """Puts back what has been replaced or removed, and says the first of it. New names stay: libraries add them as they load; so does
-        what it is asked to `leave`, by its name and what that stands for now. Of `sys.path` nothing is said, which is the surroundings'.
+        """Restores names that were replaced or removed; returns the first of them. New names stay, since libraries add them as they load;
+        so do the names that `leave` lists with their present values. Changes of `sys.path` are not reported here but by the law of
+        surroundings.
         """
         if self.stands(modules=True):
             return None
@@ -182,7 +181,7 @@ class Before:
         return [folder for folder in self.folders if there.__class__ is not _list or folder not in there]
 
     def _restore_path(self, _list: Any = list) -> None:
-        """Where modules are that the judge has not loaded yet."""
+        """Restores the folders of modules that the suite has not loaded yet."""
         there: Any = _of_sys.get("path")
         if missing := self._missing_folders():
             if there.__class__ is not _list:
@@ -190,7 +189,7 @@ class Before:
             there[:] = [*there, *missing]
 
     def loads(self) -> bool:
-        """Whether modules have been loaded since: what is replaced then may be the work of a library, which does so once."""
+        """Whether modules have been loaded since: a change made then may be the work of a library, which makes it once."""
         return sys.modules.__len__() > self.modules.__len__()
 
 
@@ -206,17 +205,20 @@ _AT_FIRST = Before()
 
 @dataclass
 class _Watch:
-    """The latest look at the names, and whether calls are `trusted` with them, since they are looked at after the last."""
+    """The latest look at the names, whether calls are `trusted` with them, since they are looked at after the last, and whether nobody but
+    the suite has run since.
+    """
 
     latest: Before
     trusted: bool = False
+    alone: bool = False
 
 
 _watch = _Watch(_AT_FIRST)
 
 
 def now(*, modules: bool = False) -> Before:
-    """The names as they are now: mostly as before the last call, which is cheaper to see than to copy."""
+    """A snapshot of the names: usually unchanged since the last call, which is cheaper to check than to copy."""
     known = _watch.trusted and not modules
     if not known and not _watch.latest.stands(modules=modules):
         _watch.latest = Before()
@@ -224,16 +226,16 @@ def now(*, modules: bool = False) -> Before:
 
 
 def stood(before: Before) -> bool:
-    """Whether the names stand after a call as they did before it, as far as that is looked at now."""
+    """Whether the names are the same after a call as before it, as far as they are checked now."""
     return _watch.trusted or before.stands()
 
 
 def undisturbed(ask: Callable[[], T], forget: Callable[[], object] = lambda: None) -> T:
-    """What `ask` returns or raises, in which the suite asks candidates and else nobody runs. The names are looked at once, after it. Where
-    they do not stand as before they are put back, and all of it is asked again, with a look before and after each call: what the suite has
-    computed with those meanwhile, and kept, it is to `forget`.
+    """The result of `ask`, a block in which only the suite and the candidate run. Names are compared once, afterwards. If they changed,
+    they are restored, `forget` drops what the suite computed and cached meanwhile, and `ask` runs again with comparisons around each call.
     """
-    before, outer, _watch.trusted = now(), _watch.trusted, True
+    still = _watch.alone and not _watch.latest.loads()  # or the suite has loaded what it needs
+    before, outer, _watch.trusted = _watch.latest if still else now(), _watch.trusted, True
     try:
         return _not_misled(before, ask)
     except _Misled:
@@ -244,43 +246,49 @@ def undisturbed(ask: Callable[[], T], forget: Callable[[], object] = lambda: Non
         _watch.trusted = outer
 
 
+def others_run() -> None:
+    """Has the names looked at again before the next question: whoever uses the suite may have changed them, as they may."""
+    _watch.alone = False
+
+
 class _Misled(Exception):
-    """Whoever asked may have computed with what a candidate replaced."""
+    """The suite may have computed with something that a candidate replaced."""
 
 
 def _not_misled(before: Before, ask: Callable[[], T]) -> T:
     try:
         return ask()
     finally:
-        if not before.stands() and not before.has_only_loaded():
+        _watch.alone = before.stands()
+        if not _watch.alone and not before.has_only_loaded():
             before.restore()
             raise _Misled
 
 
 def harm() -> str | None:
-    """Why no other code can go on in this process, as far as it shows; what was replaced is put back."""
+    """The reason why other code cannot go on in this process, as far as it shows; replaced names are restored."""
     told = _AT_FIRST.restore()
     return no_files() or told
 
 
 def no_files(_open: Any = os.open, _close: Any = os.close) -> str | None:
-    """What to say where no file can be opened any more, or written."""
+    """A sentence where files can no longer be opened or written, else None."""
     try:
         _close(_open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return f"leaves its process unable to open files ({error.strerror})"
-    if _largest() < min(ENOUGH, _AT_MOST):
+    if _largest() < min(MAX_FILE_BYTES, _AT_MOST):
         return "leaves its process unable to write files"
     return None
 
 
 WITHOUT_END = math.inf
-ENOUGH = 1 << 20
-"""Bytes of a file that are room for notes and for what is kept."""
+MAX_FILE_BYTES = 1 << 20
+"""Bytes of a file that suffice for notes and for cached data."""
 
 
 def _largest() -> float:
-    """Bytes that a file may have which this process writes."""
+    """The limit on the size of files that this process writes, in bytes."""
     if sys.platform == "win32":
         return WITHOUT_END
     soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -291,13 +299,13 @@ _AT_MOST = _largest()
 
 
 def of_a_library(value: Any) -> bool:
-    """Whether an installed library made a value, as far as it says: some replace functions of others when they are imported."""
+    """Whether an installed library defined a value: some replace functions of others when they are imported."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
     return is_installed(getattr(module, "__file__", None) or "")
 
 
 def is_installed(path: str) -> bool:
-    """Whether a file or folder is of an installed library."""
+    """Whether a file or folder belongs to an installed library."""
     return any(part in ("site-packages", "dist-packages") for part in path.split(os.sep))
 
 
@@ -306,7 +314,7 @@ _listening: list[list[str]] = []
 
 @contextmanager
 def noting() -> Iterator[list[str]]:
-    """What candidates change, and is put back, while the block runs."""
+    """Collects the changes made by candidates, and restored, in the block."""
     seen: list[str] = []
     _listening.append(seen)
     try:
@@ -316,11 +324,11 @@ def noting() -> Iterator[list[str]]:
 
 
 def are_heard() -> bool:
-    """Whether anybody is `noting`."""
+    """Whether a block of `noting` is active."""
     return _listening.__len__() > 0
 
 
 def note(effect: str) -> None:
-    """Tells whoever is `noting`."""
+    """Reports an effect to the active blocks of `noting`."""
     for seen in _listening:
         seen.append(effect)

@@ -1,12 +1,12 @@
-"""The signatures of a function of scores: `scores`, f(scores, y) → (loss, dscores), and `objective`, f(prediction, target) →
-(grad, hess) of each example, as boosters call it.
+"""The signatures of a function of scores: `scores`, f(scores, y) → (loss, dscores), and `objective`, f(prediction, target) → (grad, hess)
+of each example, as boosters call it.
 
-Scores are (N, C), or (N,) for a loss of one score. To the laws they are (N, C) always, and so are gradients and Hessians.
+Scores are (N, C), or (N,) for a loss of one score. For the laws scores, gradients and Hessians are always (N, C).
 
-What boosters hand to an objective of C classes, and take back: xgboost since 1.0 scores (N, C), and until 2.1 N·C numbers of a gradient,
-example by example (its demo `custom_softmax.py`). lightgbm before 4.0 N·C numbers, class by class, of both ("the preds is group by
-class_id first, then group by row_id", its documentation of `train`), in its native interface (`fobj`) and in scikit-learn's; since
-4.0 (N, C) in both (github.com/microsoft/LightGBM/pull/4925).
+What boosters pass to an objective of C classes and expect back: xgboost since 1.0 passes scores (N, C), and until 2.1 expects a gradient of
+N·C numbers, example by example (its demo `custom_softmax.py`). lightgbm before 4.0 uses N·C numbers, class by class, for both ("the preds
+is group by class_id first, then group by row_id", its documentation of `train`), in its native interface (`fobj`) and in scikit-learn's;
+since 4.0 (N, C) in both (github.com/microsoft/LightGBM/pull/4925).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ ORDERS = {
 
 
 CUTS = {"NC": "(N, C)", "ROWMAJOR": "row-major", "CLASSMAJOR": "class-major"}
-"""How N·C scores, and their gradients, come: as a matrix, or in one row, example by example or class by class."""
+"""The layouts of N·C scores and of their gradients: a matrix, or one row, example by example or class by class."""
 
 
-NONE = "none"
-"""The reduction of scores that come with a loss of each example."""
+UNREDUCED = "none"
+"""The reduction of a candidate that returns the loss of each example."""
 OBJECTIVE = "objective"
 
 
 class DataSet:
-    """What objectives ask of xgboost's DMatrix and lightgbm's Dataset: labels and weights of the examples, in float32.
+    """The interface of xgboost's DMatrix and lightgbm's Dataset that objectives use: labels and weights of the examples, in float32.
 
-    `weighed` tells whether the weights were asked for.
+    `weighed` tells whether the weights were read.
     """
 
     def __init__(self, label: NDArray[Any], weights: tuple[float, ...] | None = None, dtype: str = "float32") -> None:
@@ -54,24 +54,24 @@ class DataSet:
 
     @property
     def weight(self) -> NDArray[np.float32]:
-        """(N,), all 1 unless they are asked about."""
+        """The weights (N,); all 1 unless the suite sets others."""
         self.weighed = True
         return self._weight
 
     def get_label(self) -> NDArray[np.floating]:
-        """(N,)."""
+        """The labels (N,)."""
         return self.label
 
     def get_weight(self) -> NDArray[np.float32]:
-        """(N,), all 1 unless they are asked about."""
+        """The weights (N,); all 1 unless the suite sets others."""
         return self.weight
 
     def num_row(self) -> int:
-        """N, as DMatrix calls it."""
+        """N, by DMatrix' name."""
         return len(self.label)
 
     def num_data(self) -> int:
-        """N, as Dataset calls it."""
+        """N, by Dataset's name."""
         return len(self.label)
 
 
@@ -79,10 +79,10 @@ class DataSet:
 class Scores(Labelled):
     """Calls `f` on scores (N, C) and targets in its own order.
 
-    `column` says that the scores of a loss of one score are (N, 1); `cut` how those of several classes come, "" that a gradient may come
-    as numbers in one row, example by example, for a matrix of scores; `per_example` that gradients and Hessians are of each example alone
-    (the signature `objective`); `each` that a loss of each example comes with them; `weighs` that it asks a data set for weights, whose
-    labels have the dtype `held`.
+    `column` says that the scores of a loss of one score are (N, 1). `cut` is the layout of the scores of several classes; "" means a
+    matrix, for which the gradient may still come as one row of numbers, example by example. `per_example` says that gradients and Hessians
+    are those of each example (the signature `objective`), `each` that the losses of the examples come with them. `weighs` says that the
+    candidate reads weights from a data set, whose labels have the dtype `held`.
     """
 
     column: bool = False
@@ -97,39 +97,39 @@ class Scores(Labelled):
 
     @property
     def has_loss(self) -> bool:
-        """Whether there is a loss: an objective answers without one."""
+        """Whether the candidate returns a loss: an objective need not."""
         return not self.per_example or self.each or (isinstance(self.f, Candidate) and self.f.loss is not None)
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one: a candidate may say that there is not."""
+        """Whether it has a gradient: a candidate may declare that it has none."""
         return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
     def has_curvature(self) -> bool:
-        """Whether there is a Hessian."""
+        """Whether it returns a Hessian."""
         return self.f.hess is not None if isinstance(self.f, Candidate) else self.per_example and not self.each
 
     @property
     def flat(self) -> bool:
-        """Whether scores and gradients are numbers in one row."""
+        """Whether scores and gradients are one row of numbers."""
         return self.cut in ("ROWMAJOR", "CLASSMAJOR")
 
     @property
     def takes_weights(self) -> bool:
-        """Whether weights of the examples are handed in, and asked for."""
+        """Whether the candidate is given weights of the examples and reads them."""
         return self.weighs or super().takes_weights
 
     @property
     def convention(self) -> str:
-        """The name of the order of its arguments, and of the order of the scores where they are numbers in one row."""
+        """The name of the order of its arguments, and of the layout of scores in one row."""
         return f"{ORDERS[self.order]}, {CUTS[self.cut]}" if self.flat else ORDERS[self.order]
 
     @property
     def described(self) -> dict[str, Any]:
-        """What comes back, and the orders where they are not told by that."""
+        """What it returns, and the orders that do not follow from that, for the report."""
         objective = self.per_example and not self.each
-        found: dict[str, Any] = {"signature": OBJECTIVE if objective else "scores", **({"reduction": NONE} if self.each else {})}
+        found: dict[str, Any] = {"signature": OBJECTIVE if objective else "scores", **({"reduction": UNREDUCED} if self.each else {})}
         if objective or self.flat or self.order != "PREDICTIONTARGET":
             found["layout"] = self.convention
         if objective or self.takes_weights:
@@ -138,17 +138,17 @@ class Scores(Labelled):
 
     @property
     def first(self) -> tuple[str, ...]:
-        """Of its arrays."""
+        """The names of its array arguments."""
         names = ("scores", "y") if not self.per_example else ("prediction", "target")
         return names[::-1] if self.order == "TARGETPREDICTION" else names
 
     @property
     def real(self) -> tuple[int, ...]:
-        """The place of the scores."""
+        """The position of the scores."""
         return (1,) if self.order == "TARGETPREDICTION" else (0,)
 
     def arguments(self, scores: Floats, y: NDArray[np.integer[Any]]) -> tuple[Any, ...]:
-        """Fresh arrays in the candidate's own order."""
+        """New arrays in the candidate's own order."""
         dtype = scores.dtype
         mine = np.array(scores.T if self.cut == "CLASSMAJOR" else scores, order="C")
         if self.flat or (self.targets is not None and not self.column):
@@ -159,12 +159,12 @@ class Scores(Labelled):
         return (target, mine, *more) if self.order == "TARGETPREDICTION" else (mine, target, *more)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
-        """The answer to arguments in the candidate's own order.
+        """The candidate's answer to arguments in its own order.
 
-        Raises Misbehaviour where it raises or returns something else than the signature says.
+        Raises Misbehaviour where it raises or returns something other than the signature says.
         """
         (place,) = self.real
-        due, target = arguments[place].shape, arguments[1 - place]  # before it is asked: it may change them
+        due, target = arguments[place].shape, arguments[1 - place]  # before the call, which may change them
         examples = due[0] if not self.flat else target.num_data() if isinstance(target, DataSet) else len(target)
         value, gradient, curvature = self._parts(arguments, examples)
         gradient = self._shaped(gradient, due, examples, "gradient")
@@ -185,7 +185,7 @@ class Scores(Labelled):
         return self._loss(first, examples), array(second, "gradient"), None
 
     def _loss(self, returned: Any, examples: int) -> float:
-        """One number, or the losses of the examples, which are added without rounding."""
+        """The loss as one number, or the sum of the examples' losses, added without rounding."""
         if self.each and np.shape(returned) not in ((examples,), (examples, 1)):
             raise Misbehaviour("shape", f"returned a loss of shape {np.shape(returned)} for {examples} examples")
         if self.per_example and np.shape(returned) in ((examples,), (examples, 1)):
@@ -193,7 +193,7 @@ class Scores(Labelled):
         return number(returned)
 
     def _shaped(self, found: Floats, due: tuple[int, ...], examples: int, what: str) -> Floats:
-        """(N, C)."""
+        """The returned array as (N, C)."""
         in_a_row = self.flat or (self.per_example and self.cut != "NC")
         fits = found.shape == due or (in_a_row and found.shape in ((prod(due),), (prod(due), 1)))
         if not fits or found.size % examples:

@@ -1,4 +1,4 @@
-"""The signature of a candidate, by the names of its arguments, by how many it takes, and by what it returns."""
+"""The signature of a candidate, inferred from the names and the number of its arguments, and from what it returns."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ UPSTREAMS = {
     "upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct", "up", "dvalues",
     "output_gradient", "upstream_grad", "upstream_gradient", "dl_dy", "dl_dout", "d_output",
 }  # fmt: skip
-"""What the argument of a backward is called that holds the upstream gradient."""
+"""Usual names of a backward's argument for the upstream gradient."""
 CACHES = {"saved", "cache", "ctx", "context", "residuals", "res", "memo", "saved_tensors", "tape"}
-"""What the argument is called that holds what forward has saved."""
+"""Usual names of a backward's argument for what forward saved."""
 MODEL = {"w", "weights", "theta", "beta", "coef", "params", "parameters"}
 
 EMPTY = inspect.Parameter.empty
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 LINEAR, SCORES = 3, 2
-"""How many arguments come before those that a candidate takes besides: W, X and y, or scores and targets."""
+"""The number of leading arguments: W, X and y, or scores and targets."""
 REG = "reg"
 
 
 @dataclass(frozen=True)
 class FixedArgument:
-    """An argument that is the same in every call: a parameter of the loss, which has a `name`, or a default before an argument that is
-    handed in.
+    """An argument with the same value in every call: a parameter of the loss, which has a `name`, or the default of an argument that
+    precedes one that is passed.
     """
 
     value: Any
@@ -58,24 +58,24 @@ class FixedArgument:
 
 @dataclass(frozen=True)
 class WeightsArgument:
-    """Weights of the examples. Where none are asked about they are `otherwise`, or ones where they are `needed`."""
+    """Weights of the examples. Where a law sets none, `otherwise` is passed, or ones where weights are `needed`."""
 
     otherwise: Any = None
     needed: bool = True
 
     def given(self, examples: int, dtype: np.dtype[Any], weights: tuple[float, ...] | None) -> Any:
-        """What is handed in, (N,)."""
+        """The value to pass: the weights (N,), or the default."""
         if weights is None and not self.needed:
             return self.otherwise
         return np.ones(examples, dtype) if weights is None else np.array(weights, dtype)
 
 
 Extra = str | FixedArgument | WeightsArgument
-"""What is handed in after the first arguments: REG stands for λ."""
+"""An argument after the leading ones: REG stands for λ."""
 
 
 def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
-    """(positional parameters, how many it needs, how many it takes); None where that cannot be told (compiled functions)."""
+    """The positional parameters, how many are required, and how many are accepted; None where that is unknown (compiled functions)."""
     parameters = parameters_of(f)
     if parameters is None:
         return None
@@ -86,15 +86,17 @@ def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
 
 
 def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
-    """The parameters of a function, of a pair those of its gradient, if it has one; None where it does not tell, as compiled ones may."""
+    """The parameters of a function, or of the gradient of a pair, if it has one; None where they are unknown, as for some compiled
+    functions.
+    """
     try:
         return list(inspect.signature(f.signature_part if isinstance(f, Candidate) else f).parameters.values())
-    except Exception:  # an object of the user's may answer with anything
+    except Exception:  # a user's object may return anything
         return None
 
 
 def order(f: Callable[..., Any]) -> str | None:
-    """The order of an objective's arguments by their names, None where these say nothing."""
+    """The order of an objective's arguments by their names; None where the names do not tell."""
     arguments = names(f)
     if arguments is None or len(arguments[0]) < 2:
         return None
@@ -109,21 +111,19 @@ def order(f: Callable[..., Any]) -> str | None:
 
 
 def names_a_target(f: Callable[..., Any]) -> bool:
-    """Whether one of an objective's two arguments is called as targets are: what is called otherwise beside a prediction may hold them."""
+    """Whether one of an objective's two arguments has a usual name of targets. If not, an argument beside a prediction may hold them."""
     arguments = names(f)
     return arguments is not None and any(name in TARGET for name in arguments[0][:2])
 
 
 def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
-    """The parameters of the loss that `f` takes by their names after its first arguments, each with its default there, `EMPTY` where it is
-    needed.
-    """
+    """The loss's parameters that `f` takes by name after its first arguments, each with its default there, or `EMPTY` if it is required."""
     found = {p.name.lower(): p.default for p in (parameters_of(f) or ())[SCORES:]}
     return {name: found[name.lower()] for name in parameters if name.lower() in found}
 
 
 def with_parameters(extras: tuple[Extra, ...], values: Mapping[str, float]) -> tuple[Extra, ...]:
-    """The same with other values of the loss's parameters. Raises UsageError for one that is not handed in."""
+    """The arguments with other values of the loss's parameters. Raises UsageError for one that is not passed."""
     handed = {e.name for e in extras if isinstance(e, FixedArgument)}
     for name in values:
         if name not in handed:
@@ -132,8 +132,8 @@ def with_parameters(extras: tuple[Extra, ...], values: Mapping[str, float]) -> t
 
 
 def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, float] | None = None) -> tuple[Extra, ...]:
-    """What `f` is handed after its first arguments, told by their names: weights of the examples, the loss's `parameters`, and λ where
-    it is a function of weights. What it can do without is left out at the end. Where nothing can be told (compiled functions): λ alone.
+    """The arguments of `f` after its first ones, by their names: weights of the examples, the loss's `parameters`, and λ for a function of
+    weights. Optional ones at the end are left out. Where names are unknown (compiled functions): λ only.
 
     Raises UsageError where it needs an argument that is none of these.
     """
@@ -143,7 +143,7 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
     if arguments is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in arguments)):
         return usual
     found: list[Extra] = []
-    used = 0  # how many there are up to the last that is not left at its default
+    used = 0  # the number up to the last that is not left at its default
     for p in positional[first:]:
         found.append(_extra(f, p, known, found, first))
         used = used if isinstance(found[-1], FixedArgument) and p.name.lower() not in known else len(found)
@@ -175,14 +175,14 @@ def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageEr
 
 
 def called(f: Callable[..., Any]) -> str:
-    """A function as it is called, for a sentence: its name and its arguments."""
+    """A function with its name and arguments, for a sentence."""
     f = f.signature_part if isinstance(f, Candidate) else f
     arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in parameters_of(f) or ()]
     return f"{getattr(f, '__name__', 'f')}({', '.join(arguments)})"
 
 
 def is_seed(name: str) -> bool:
-    """Whether an input is one of random numbers, by its name, or its last part: who hands it in asks for the same numbers again."""
+    """Whether an input is a seed of random numbers, by the last part of its name: a caller who passes it wants the same numbers again."""
     return re.findall(r"\w+", name)[-1].lower() in SEED
 
 
@@ -190,7 +190,7 @@ CALLS = {LINEAR: "f(W, X, y, reg)", SCORES: "f(scores, y)"}
 
 
 def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Callable[..., Any]:
-    """`f` with the weights and the loss's parameters that it takes by name only as its last arguments; itself where there are none."""
+    """`f` with its keyword-only weights and loss parameters as last positional arguments; itself where there are none."""
     if isinstance(f, Candidate):
         parts: dict[str, Any] = {n: by_position(part, parameters) for n in ("loss", "grad", "hess") if (part := getattr(f, n)) is not None}
         return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
@@ -214,7 +214,7 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
 
 
 def likely(f: Callable[..., Any], parameters: Collection[str] = ()) -> tuple[str, ...]:
-    """The signatures that a call may be tried in, the likeliest first. Empty for a function of one argument."""
+    """The signatures that may fit a call, the likeliest first. Empty for a function of one argument."""
     arguments = names(f)
     if arguments is None:
         return SIGNATURES

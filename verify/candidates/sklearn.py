@@ -15,14 +15,14 @@ from verify.candidates.upstream import Upstream
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:  # noqa: ARG001
-    """Three functions of a loss object, or of a loss class with its defaults; None for anything else."""
+    """The functions for loss, gradient and Hessian of a loss object, or of a loss class with its defaults; None for anything else."""
     if isinstance(f, type) and issubclass(f, BaseLoss):
         f = f()
     if not isinstance(f, BaseLoss):
         return None
 
     def of(scores: Any) -> Any:
-        """The loss for as many classes as there are: that is an argument of its construction."""
+        """The loss for the number of classes of these scores, which its constructor needs."""
         return type(f)(n_classes=scores.shape[1]) if f.is_multiclass else f
 
     def loss(y_true: Any, y_pred: Any) -> Any:
@@ -41,5 +41,5 @@ def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[.
 
 
 def _targets(y_true: Any, y_pred: Any) -> Any:
-    """Of the dtype of the predictions, as its compiled loops want them."""
+    """Targets in the dtype of the predictions, which the compiled loops demand."""
     return np.ascontiguousarray(y_true, dtype=y_pred.dtype)

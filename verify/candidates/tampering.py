@@ -1,6 +1,6 @@
-"""Guards the suite's own names: a candidate that replaces one could decide its verdict, so what was replaced is put back, and told.
+"""Protects the suite's own names: a candidate that replaces one could decide its own verdict, so replaced names are restored and reported.
 
-It is no lock. Code that runs in the judge's process can do whatever the judge can: what is done here notices the plain ways.
+This is no sandbox. Code in the suite's process can do whatever the suite can: only the plain ways are noticed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 from verify.candidates.process_globals import Names, Space, of_module
 
 ENGINE = ("hypothesis.core", "hypothesis.control", "hypothesis.internal.conjecture.engine", "hypothesis.internal.conjecture.data")
-"""The parts of Hypothesis through which a case and what breaks on it go."""
+"""The modules of Hypothesis that cases and failures pass through."""
 
 
 def spaces() -> Iterator[Space]:
-    """The names of what is loaded of the suite: of modules and classes, of tables that are constants, and of what these hold."""
+    """The namespaces of the suite's loaded code: modules, classes, constant tables, and what these contain."""
     for name, module in [*sys.modules.items()]:
         if isinstance(module, ModuleType) and (name == "verify" or name.startswith("verify.") or name in ENGINE):
             yield from of_module(module, own=True)
@@ -41,36 +41,36 @@ CACHED = type(lru_cache(len))
 
 
 class Suite:
-    """What the suite's names stood for at one moment, and what its functions did."""
+    """A snapshot of the suite's names and of its functions' code."""
 
     def __init__(self) -> None:
         self._old = [(space, dict(space.names)) for space in spaces()]
         self._tables, self._modules = [_table(space.names) for space, _ in self._old], len(sys.modules)
         self._values, self._lengths = get_referents(*self._tables), [*map(len, self._tables)]
         self._functions = [*dict.fromkeys(f for value in self._values if (f := _function(value)) is not None)]  # imported ones once
-        self._done = [[*map(part, self._functions)] for part in PARTS]
+        self._done = [[*map(part, self._functions)] for part in FUNCTION_PARTS]
         self._held = get_referents(*self._functions)
 
     def stands(self) -> bool:
-        """Whether nothing has changed since, and nothing been loaded."""
+        """Whether nothing has changed since, and nothing was loaded."""
         return self.is_whole() and self._names_stand() and self._functions_stand()
 
     def is_whole(self) -> bool:
-        """Whether nothing has been loaded since."""
+        """Whether nothing was loaded since."""
         return len(sys.modules) == self._modules
 
     def _names_stand(self) -> bool:
         return [*map(len, self._tables)] == self._lengths and _are(get_referents(*self._tables), self._values)
 
     def _functions_stand(self) -> bool:
-        """What a function does is among what it holds: `__code__` is an event that whoever hears the interpreter's is called for, a
-        microsecond each.
+        """Whether the functions refer to the same objects: reading `__code__` raises an audit event, which costs a microsecond for each
+        function.
         """
         return _are(get_referents(*self._functions), self._held)
 
     def restore(self) -> str | None:
-        """Puts back what has been replaced, and says the first of it; None where nothing has. What keeps something for later has kept it,
-        which need not be looked at again: what names stand for then, and what functions hold beside what they do, is no change.
+        """Restores replaced names; returns the first of them, None if there were none. Names and functions that the suite itself changes as
+        a cache do not count.
         """
         names, functions = self._restore_names(), self._restore_functions()
         return names or functions
@@ -100,23 +100,29 @@ class Suite:
         return told
 
 
-PARTS = attrgetter("__code__"), attrgetter("__defaults__"), attrgetter("__kwdefaults__")
-"""What a function does."""
+FUNCTION_PARTS = attrgetter("__code__"), attrgetter("__defaults__"), attrgetter("__kwdefaults__")
+"""The attributes that define what a function does."""
 
 
 def _are(now: list[Any], before: list[Any]) -> bool:
-    """Whether these are the same objects, whatever they compare as: in loops of C, some ten nanoseconds each."""
+    """Whether these are the same objects, by identity: in C loops, some ten nanoseconds each."""
     return len(now) == len(before) and all(map(is_, now, before))
 
 
 def _table(names: Names) -> Names:
-    """The dict itself, of what is only shown."""
+    """The dict behind a read-only view."""
     table: Names = names if isinstance(names, dict) else get_referents(names)[0]
     return table
 
 
+PLAIN = frozenset({str, int, float, bool, tuple, list, dict, type, ModuleType, type(None)})
+"""Types of values that wrap no function."""
+
+
 def _function(value: Any) -> FunctionType | None:
-    """The function that a name of a module or of a class stands for, in whatever it is wrapped."""
+    """The function behind a name of a module or of a class, unwrapped."""
+    if type(value) in PLAIN:  # most are
+        return None
     if isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     elif isinstance(value, property):
@@ -130,25 +136,31 @@ def _function(value: Any) -> FunctionType | None:
 
 _kept: list[Suite] = []
 _latest: list[Suite] = []
-"""At most one of each; a name that is bound again would itself be a change of the suite."""
+"""At most one of each. Lists, since rebinding a name would itself be a change of the suite."""
 
 
 def keep() -> None:
-    """Remembers the suite as it is now, before any candidate is imported in this process."""
+    """Takes the snapshot of the suite, before any candidate is imported in this process."""
     _kept[:] = [Suite()]
 
 
 def is_kept() -> bool:
-    """Whether this process is a candidate's alone."""
+    """Whether this process judges candidates only."""
     return bool(_kept)
 
 
 def suite(*, looked: bool = False) -> Suite:
-    """The suite as it was kept; as it is now where a candidate is judged in the process of whoever calls, who may have changed it, unless
-    it was `looked` at since anybody else ran.
+    """The snapshot of the suite that was kept. Where a candidate is judged in the caller's process, a new one, since the caller may have
+    changed the suite, unless the suite was `looked` at since other code ran.
     """
     if _kept:
         return _kept[0]
     if not _latest or not (_latest[0].is_whole() if looked else _latest[0].stands()):
         _latest[:] = [Suite()]
     return _latest[0]
+
+
+def changed() -> str | None:
+    """Puts back what a candidate has replaced since `suite` was asked last, and says the first of it; None where nothing was."""
+    known = _kept or _latest
+    return known[0].restore() if known else None

@@ -1,6 +1,6 @@
-"""torch: a function of tensors, an `autograd.Function`, a module. Where it returns no gradient of its own, autograd gives it.
+"""torch: a function of tensors, an `autograd.Function`, a module. Where it returns no gradient of its own, autograd computes it.
 
-Tensors have the dtype of the arrays that are asked with: nothing is judged at a precision that it does not compute in.
+Tensors have the dtype of the arrays: nothing is judged at a precision that it does not compute in.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from verify.errors import UsageError
 from verify.library_errors import TORCH_NO_DERIVATIVE, TORCH_ONLY_BACKWARD, TORCH_OTHER_DTYPE
 from verify.traced.tensors import as_given
 
-OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
+OTHER_DTYPE = {torch.float64: torch.float32, torch.float32: torch.float64}
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
-    """The numpy function (loss, gradient) of an `autograd.Function` or a module, or with both=False of whatever it returns."""
+    """The numpy function (loss, gradient) of an `autograd.Function` or a module; with both=False, a function of whatever it returns."""
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
     if isinstance(f, torch.nn.Module):
@@ -55,18 +55,18 @@ def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[.
 
 
 def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any]:
-    """The same of a Python function of tensors."""
+    """The numpy function (loss, gradient) of a Python function of tensors; with both=False, a function of whatever it returns."""
     return named(f, _differentiated(f, f, upstream, inner=False) if both else _converted(f), "torch")
 
 
 def is_own(f: object) -> bool:
-    """Whether its type tells that it is of torch."""
+    """Whether the object is of one of torch's types."""
     return isinstance(f, torch.nn.Module) or _function(f) is not None or (isinstance(f, type) and issubclass(f, torch.nn.Module))
 
 
 def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
-    """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names; of a `single`
-    array, too. Parameters of another dtype than the one that is judged are taken in that, unless it refuses an array beside them.
+    """A function of several inputs, or of a `single` array, or a module with parameters, as a layer, with its arguments and the example by
+    name. Parameters of another dtype are converted to the judged one, unless it then refuses an array beside them.
     """
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
@@ -99,7 +99,7 @@ def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Gra
         found = guarded_call(graph.looked_at, there)
     except Misbehaviour:
         if others and inputs.alone and not single:
-            return None  # it computes in its own dtype, whatever it is given
+            return None  # it computes in its own dtype, whatever its input's
         if not scalars:
             raise
         found = guarded_call(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
@@ -107,14 +107,14 @@ def layer(f: Any, at: Example, dtype: str, *, single: bool = False) -> tuple[Gra
 
 
 def _taken(others: Sequence[str], dtype: str) -> str:
-    """What there is to say of parameters in other dtypes than the one that is judged."""
+    """The note on parameters in other dtypes than the judged one."""
     told = f"its parameters are in {' and '.join(others)}, and are taken in {dtype}, which is judged"
-    is_judged = len(others) == 1 and others[0] in {str(d).removeprefix("torch.") for d in OTHER}
+    is_judged = len(others) == 1 and others[0] in {str(d).removeprefix("torch.") for d in OTHER_DTYPE}
     return f"{told}: give --dtype {others[0]} (dtypes=({others[0]!r},)) to judge it as it is" if is_judged else told
 
 
 def _answers(f: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
-    """Whether `f` takes these arrays beside the parameters that it has."""
+    """Whether `f` accepts these arrays with the parameters that it has."""
     try:
         guarded_call(f, tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arguments))
     except Misbehaviour:
@@ -123,7 +123,7 @@ def _answers(f: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
 
 
 def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The places of what was a tensor, or an array, of no dimensions: not those of Python's numbers."""
+    """The positions of tensors, or arrays, without dimensions, but not of Python numbers."""
     found: list[tuple[Any, ...]] = []
     for name, tree in values.items():
         mapped(lambda path, a: found.append(path) if isinstance(a, np.floating) else None, tree, (name,))
@@ -131,7 +131,7 @@ def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]) -> tuple[Any, Callable[[Any], list[np.ndarray]]]:
-    """What `f` returns for arrays and numbers, and what pulls an upstream gradient of that back to the arguments at these places."""
+    """The value of `f` for arrays and numbers, and the function that pulls its upstream gradient back to the arguments at these places."""
     own = {k: np.asarray(arguments[k]) for k in places}
     tensors = [_tensor(own.get(k, a.item() if isinstance(a, np.generic) else a)) for k, a in enumerate(arguments)]
     leaves = [tensors[k].requires_grad_() for k in places]
@@ -152,12 +152,12 @@ def _gradients_of(y: torch.Tensor, leaves: list[torch.Tensor], v: torch.Tensor) 
 
 
 PARAMETERS = "parameters"
-"""What the dict of a module's parameters is called, where their names have dots."""
+"""Name of the dict of a module's parameters, where their names have dots."""
 
 
 def _code(f: Any) -> Any:
-    """What has the names of the arguments of an operator: the function that one of `torch.library` runs, or one like its schema. Whatever
-    else it is has its own.
+    """An object with the names of an operator's arguments: the function that one of `torch.library` runs, or a function made from its
+    schema. Anything else has its own names.
     """
     if isinstance(f, torch.library.CustomOpDef):
         return f._init_fn
@@ -181,13 +181,14 @@ def _parameter(a: Any) -> inspect.Parameter:
 
 def _function(f: Any) -> Any:
     """The `autograd.Function` that it is, or whose `apply`; None where it is none."""
-    own = getattr(f, "__self__", None) if getattr(f, "__name__", None) == "apply" else f
+    name = getattr(f, "__name__", None)  # an object of the user's may answer with anything
+    own = getattr(f, "__self__", None) if isinstance(name, str) and name == "apply" else f
     return own if isinstance(own, type) and issubclass(own, torch.autograd.Function) else None
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """In the block torch computes on one thread: to wake others takes ten times as long as all there is to do."""
+    """Runs torch on one thread in the block: waking others takes ten times as long as the work."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -198,9 +199,9 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
-    in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back, `constants`
-    those for which torch refuses one, `scalars` numbers that are handed over as tensors, `beside` what there is to say of parameters.
+    """A function as a layer that autograd differentiates: `names` are its `inputs`, then its parameters, which a module takes by name
+    (`plain`) or in a dict. `places` are the positions of the differentiated outputs, `without` the inputs without a gradient, `constants`
+    those for which torch refuses one, `scalars` numbers that are passed as tensors, `beside` notes on parameters.
     """
 
     f: Callable[..., Any]
@@ -218,7 +219,7 @@ class Graph:
     framework: str = "torch"
 
     def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
-        """The same once it has been asked; None where it returns a loss and its gradients itself."""
+        """The layer after a first call; None where it returns a loss and its gradients itself."""
         try:
             returned, arrays, _ = self._asked(given)
         except RuntimeError as error:
@@ -246,7 +247,7 @@ class Graph:
         return replace(graph, without=without if len(without) < len(found) else ())
 
     def _refuses(self, given: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
-        """Whether torch has no derivative by one input, such as the target of some losses."""
+        """Whether torch has no derivative in one input, such as the target of some losses."""
         try:
             self._asked(given, alone=path)
         except RuntimeError as error:
@@ -297,8 +298,8 @@ class Graph:
     def _asked(
         self, inputs: Sequence[Any], *, leaf: bool = True, alone: Any = None, instead: Mapping[Any, torch.Tensor] | None = None
     ) -> tuple[Any, dict[Any, torch.Tensor], Any]:
-        """What comes out, the leaves of the graph by their places, and the tensors that the code has written into. Only the one that is
-        `alone` asks for a gradient, or all. Tensors that are given `instead` are handed over as they are.
+        """The outputs, the leaves of the graph by position, and the tensors that the code has written to. Only the leaf `alone` requires a
+        gradient, or all do. Tensors in `instead` are passed as they are.
         """
         leaves: dict[Any, torch.Tensor] = {}
         real: list[torch.dtype] = []
@@ -307,14 +308,14 @@ class Graph:
             if instead is not None and path in instead:
                 real.append(instead[path].dtype)
                 return instead[path]
+            own = path[0] in self.example  # parameters are tensors, and lie in a row, which torch's batch_norm needs for its gradients
             if isinstance(a, np.generic):
-                if path not in self.scalars:
+                if path not in self.scalars and not own:
                     return a.item()
                 a = np.asarray(a)
             if not isinstance(a, (np.ndarray, torch.Tensor)):
                 return a
-            own = path[0] in self.example  # parameters lie in a row, which torch's batch_norm needs for its gradients
-            t = _tensor(np.ascontiguousarray(a) if own and isinstance(a, np.ndarray) else a)
+            t = _tensor(np.asarray(a, order="C") if own and isinstance(a, np.ndarray) else a)
             if not t.is_floating_point():
                 return t
             real.append(t.dtype)
@@ -336,8 +337,8 @@ class Graph:
         return _returned(f, mine, dtype)
 
     def twice(self, name: str, given: tuple[Any, ...]) -> Graph:
-        """With its gradients among its outputs, for an upstream gradient that is one more input. Raises what autograd does where it cannot
-        be differentiated twice there.
+        """The layer with its gradients among its outputs, for an upstream gradient that is one more input. Raises autograd's error where it
+        cannot be differentiated twice.
         """
 
         def both(*inputs: Any) -> list[Any]:
@@ -364,7 +365,7 @@ class Graph:
         names = (*self.names, name)
         graph = replace(self, f=both, names=names, inputs=names, example={}, plain=True, inner=True)
         outputs, arrays, _ = graph._asked(given)
-        if any(node.name().endswith("::Error") for node in _nodes([y.grad_fn for y in outputs])):  # which torch.autograd.grad passes by
+        if any(node.name().endswith("::Error") for node in _nodes([y.grad_fn for y in outputs])):  # which torch.autograd.grad ignores
             raise RuntimeError("a backward is marked once_differentiable")
         graph._gradients(outputs, arrays, [torch.ones_like(y) for y in outputs], [])
         return replace(graph, places=tuple(range(len(outputs))))
@@ -395,7 +396,7 @@ class Graph:
         }
 
     def _habits(self, inputs: Sequence[Any], upstream: list[Any]) -> list[str]:
-        """What it does where less is asked of it, or it is asked in other ways: raises Misbehaviour where the answer is another one."""
+        """Notes on calls with fewer required gradients, or in other ways: raises Misbehaviour where the answer differs."""
         with _one_thread():
             return self._habits_alone(inputs, upstream)
 
@@ -451,7 +452,7 @@ class Graph:
 
 
 def _filled(found: Mapping[Any, Any], arrays: Mapping[Any, torch.Tensor]) -> dict[Any, np.ndarray]:
-    """Gradients as arrays, of zeros where nothing has come back."""
+    """Gradients as arrays, with zeros where there are none."""
     return {path: np.zeros(arrays[path].shape, str(arrays[path].dtype)[6:]) if a is None else _array(a) for path, a in found.items()}
 
 
@@ -462,7 +463,7 @@ def _at(tree: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _otherwise(code: Code, leaves: Mapping[Any, torch.Tensor], weights: Sequence[torch.Tensor], own: Sequence[Any]) -> list[str]:
-    """What a backward by hand cannot do in forward mode and for a batch. Raises Misbehaviour where it answers otherwise."""
+    """Notes on what a hand-written backward cannot do in forward mode and for a batch. Raises Misbehaviour where the answer differs."""
     if not own:
         return []
     coarse = _coarse(weights)
@@ -471,7 +472,7 @@ def _otherwise(code: Code, leaves: Mapping[Any, torch.Tensor], weights: Sequence
 
 
 def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
-    """A module of a class, its parameters drawn from the same numbers each time."""
+    """A module of a class, its parameters drawn from the same random numbers each time."""
     try:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(0)
@@ -482,7 +483,7 @@ def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
 
 
 def _of_autograd(function: Any, both: bool, upstream: Upstream) -> Callable[..., Any]:
-    """The same of an `autograd.Function`, whose `forward` may take a context that `apply` does not."""
+    """The numpy function of an `autograd.Function`, whose `forward` may take a context that `apply` does not."""
 
     def apply(*tensors: Any) -> Any:
         return function.apply(*tensors)
@@ -497,10 +498,9 @@ def _of_autograd(function: Any, both: bool, upstream: Upstream) -> Callable[...,
 
 
 def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstream: Upstream, *, inner: bool) -> Callable[..., Any]:
-    """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already.
-
-    `inner` hands the variable over as what some other code has computed, which a function may overwrite if it declares so, and takes
-    whatever comes back for outputs: a tuple is never a loss and its gradient.
+    """A function that returns the loss and its gradient in the variable of `f`; or what `f` returns, if that is both already. With `inner`
+    the variable is passed as the result of other code, which a function may overwrite if it declares so, and all results are outputs: a
+    tuple is never a loss and its gradient.
     """
 
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
@@ -537,7 +537,7 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
         return Pulled(value=value, gradient=gradient, changed=any(changed), layouts=layouts, habits=habits, **said)
 
     def followed(i: int, backward: bool, *tensors: Any) -> Any:
-        """The same of tensors: the value, and the gradient or None."""
+        """The value, and the gradient or None, for tensors."""
         leaf = tensors[i].detach().requires_grad_()
         asked = [*tensors[:i], _Given.apply(leaf, tensors[i]) if inner else leaf, *tensors[i + 1 :]]
         returned = f(*asked)
@@ -561,11 +561,11 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
 
 
 class _Given(torch.autograd.Function):  # type: ignore[misc]
-    """The array as what other code has computed from the leaf: on its memory, so that what is written to it is seen."""
+    """The array as the result of other code computed from the leaf: on its memory, so that writes to it are seen."""
 
     @staticmethod
     def forward(ctx: Any, leaf: torch.Tensor, a: Any) -> Any:  # noqa: ARG004
-        ctx.set_materialize_grads(False)  # what does not come back is not 0
+        ctx.set_materialize_grads(False)  # a missing gradient is not 0
         return a.detach() if isinstance(a, torch.Tensor) else _tensor(a)
 
     @staticmethod
@@ -574,13 +574,13 @@ class _Given(torch.autograd.Function):  # type: ignore[misc]
 
 
 def _returned(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype) -> Any:
-    """What `f` returns. Raises UsageError where it computes in the other precision alone: its parameters are of that."""
+    """The result of `f`. Raises UsageError where it only computes in the other precision, which its parameters have."""
     try:
         return f(*tensors)
     except RuntimeError as error:
-        if not (TORCH_OTHER_DTYPE.is_told_by(error) and _computes(f, tensors, OTHER.get(dtype))):
+        if not (TORCH_OTHER_DTYPE.is_told_by(error) and _computes(f, tensors, OTHER_DTYPE.get(dtype))):
             raise
-        mine, asked = (str(d).removeprefix("torch.") for d in (OTHER[dtype], dtype))
+        mine, asked = (str(d).removeprefix("torch.") for d in (OTHER_DTYPE[dtype], dtype))
         raise UsageError(
             f"the candidate computes in {mine} and refuses {asked} ({error_line(error)}). Ask it in {mine}, with --dtype {mine} or an "
             f"array `at` of that dtype, or convert its parameters: module.{'double' if asked == 'float64' else 'float'}()."
@@ -599,15 +599,15 @@ def _computes(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype | No
 
 
 def _leaves(returned: Any) -> list[Any]:
-    """What lies in nested tuples, lists and dictionaries."""
+    """The leaves of nested tuples, lists and dictionaries."""
     if isinstance(returned, dict):
         returned = tuple(returned.values())
     return [y for part in returned for y in _leaves(part)] if isinstance(returned, (tuple, list)) else [returned]
 
 
 def _are_outputs(returned: Any, leaves: list[Any], shape: torch.Size, upstream: Upstream) -> bool:
-    """Whether a Python function returned outputs, and not a loss and its gradient: one tensor, or what an `autograd.Function` or torch
-    itself returned, such as values with their places; or, without a spec, tensors that cannot be those two.
+    """Whether a Python function returned outputs, and not a loss and its gradient: one tensor, or the result of an `autograd.Function` or
+    of torch itself, such as values with their indices; or, without a spec, tensors that cannot be those two.
     """
     if isinstance(returned, torch.Tensor) or type(returned).__module__ == "torch.return_types":
         return True
@@ -620,9 +620,8 @@ def _are_outputs(returned: Any, leaves: list[Any], shape: torch.Size, upstream: 
 
 
 def _chosen(leaves: list[Any], upstream: Upstream) -> tuple[list[int], dict[str, str]]:
-    """The places of the outputs that are differentiated, and what there is to say: all that can be, or with a spec the first, the loss.
-
-    Where none can be, all tensors of real numbers: the loss is what it is, and its gradient is 0.
+    """The positions of the differentiated outputs, and notes: all that can be, or with a spec the first, the loss. If none can be, all
+    tensors of real numbers: the loss is a constant, with gradient 0.
     """
     tensors = [k for k, y in enumerate(leaves) if isinstance(y, torch.Tensor)]
     real = [k for k in tensors if leaves[k].is_floating_point() or leaves[k].is_complex()]
@@ -635,7 +634,7 @@ def _chosen(leaves: list[Any], upstream: Upstream) -> tuple[list[int], dict[str,
 
 
 def _weight(v: np.ndarray, y: torch.Tensor, scale: float, layout: str) -> torch.Tensor:
-    """The upstream gradient of one output, in memory of its own."""
+    """The upstream gradient of one output, in its own memory."""
     weight: torch.Tensor = torch.from_numpy(np.array(v if layout in (DRAWN, STRIDED) else np.full_like(v, LEVEL)))
     weight = (scale * weight).to(y.dtype if y.is_floating_point() else torch.float64).to(y.device)
     if layout == STRIDED:
@@ -649,7 +648,7 @@ def _contracted(weights: list[torch.Tensor], outputs: list[torch.Tensor]) -> flo
 
 
 def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[torch.Tensor], changed: list[bool]) -> Any:
-    """What autograd pulls back, with every `backward` that was written by hand under watch."""
+    """The gradient from autograd, with every hand-written `backward` watched."""
     connected = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
     if not connected:
         return np.zeros(leaf.shape)
@@ -665,7 +664,7 @@ def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[tor
 
 
 def _own_nodes(roots: Sequence[Any]) -> Iterator[Any]:
-    """The nodes of a graph whose backward somebody wrote, in Python or in C++; torch's own are right about this."""
+    """The nodes of a graph with a backward that is not torch's own, in Python or in C++."""
     return filter(_is_own, _nodes(roots))
 
 
@@ -684,8 +683,8 @@ def _is_own(node: Any) -> bool:
 
 
 def _watch(node: Any, changed: list[bool] | None) -> None:
-    """Hands copies of the upstream gradients to a node, and looks afterwards whether it wrote to them, if that is asked: nobody else is
-    harmed by it, so that what it returns is judged by itself.
+    """Passes copies of the upstream gradients to a node, and if `changed` is given checks afterwards whether it wrote to them: no other
+    node is affected, so its result is judged by itself.
     """
     handed: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -705,7 +704,7 @@ def _watch(node: Any, changed: list[bool] | None) -> None:
 
 
 def _copy(g: torch.Tensor) -> torch.Tensor:
-    """The same numbers in the same memory layout: what is expanded stays so."""
+    """A copy in the same memory layout: an expanded tensor stays expanded."""
     if g.layout is not torch.strided:
         return g.clone()
     compact = g[tuple(slice(0, 1) if step == 0 else slice(None) for step in g.stride())]
@@ -717,7 +716,7 @@ def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
-    """What `f` returns for tensors, as arrays."""
+    """A function that calls `f` with tensors and returns arrays."""
 
     def call(*arguments: Any) -> Any:
         if (recorder := recorder_in(arguments)) is not None:
@@ -730,7 +729,7 @@ def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tensor(a: Any) -> Any:
-    """An array as a tensor on the same memory, so that what is written to it is seen; a copy where torch takes no such array."""
+    """An array as a tensor on the same memory, so that writes to it are seen; a copy where torch does not accept the array."""
     if not isinstance(a, np.ndarray):
         return a
     return torch.from_numpy(a) if a.flags.writeable and all(s >= 0 for s in a.strides) else torch.tensor(a)
@@ -747,7 +746,7 @@ def _noted(outputs: list[Any]) -> list[Any]:
 
 
 def _coarse(weights: Iterable[torch.Tensor]) -> str | None:
-    """The format of half precision in which some output is, whose upstream gradient has its dtype."""
+    """The half-precision format of some output, whose upstream gradient has its dtype."""
     return half_precision.coarsest(_formats(weights))
 
 

@@ -1,6 +1,5 @@
-"""torch code whose backward somebody wrote, asked in other ways: in forward mode, by its `jvp`, and for many upstream gradients at once.
-
-As `vmap` hands them over these are a batch.
+"""torch code with a hand-written backward, called in other ways: in forward mode, by its `jvp`, and with a batch of upstream gradients, as
+`vmap` passes them.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ from verify.rounding import unit_roundoff
 Path = tuple[Any, ...]
 Leaves = Mapping[Path, torch.Tensor]
 Code = Callable[[dict[Path, torch.Tensor]], Sequence[torch.Tensor]]
-"""The outputs that are differentiated, for tensors in the places of the inputs."""
+"""A function from tensors in the places of the inputs to the differentiated outputs."""
 
-BESIDE = (0.0, 2.0**-12, 2.0**-9)
-"""How far, of their size, the inputs are moved where both modes are compared: on a kink each may take another side."""
-NOISE = 16
-"""Times what a few ulps of the inputs are seen to change, which rounding may do to either mode."""
+INPUT_SHIFTS = (0.0, 2.0**-12, 2.0**-9)
+"""Relative distances by which the inputs are moved where both modes are compared: at a kink each mode may take another side."""
+ROUNDING_FACTOR = 16
+"""Rounding may change either mode by this multiple of the change that a few ulps of the inputs cause."""
 
 
 def has_jvp(nodes: Iterator[Any]) -> bool:
-    """Whether a node of a graph belongs to an `autograd.Function` with a forward mode of its own."""
+    """Whether a node of a graph belongs to an `autograd.Function` with its own forward mode."""
     functions = (getattr(type(node), "_forward_cls", None) for node in nodes)
     return any(f is not None and f.jvp is not torch.autograd.Function.jvp for f in functions)
 
 
 def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: str | None) -> list[str]:
-    """What to say of ⟨v, Jẋ⟩ by forward mode where it cannot be had. Raises Misbehaviour where it is another number than ⟨Jᵀv, ẋ⟩ by the
-    backward, by half of the digits of the leaves, or of the `coarse` format in which outputs come, at the leaves and beside them.
+    """A note if ⟨v, Jẋ⟩ cannot be computed in forward mode. Raises Misbehaviour where it differs from ⟨Jᵀv, ẋ⟩ by the backward, in half of
+    the digits of the leaves, or of the `coarse` format of the outputs, at the leaves and beside them.
     """
     rng = np.random.default_rng(0)
     along = {path: _drawn(a, rng) for path, a in leaves.items()}
     wrong: set[Path] | None = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what torch loads for it
-            for away in BESIDE:
+            warnings.simplefilter("ignore")  # from modules that torch loads for it
+            for away in INPUT_SHIFTS:
                 if wrong is None or wrong:
                     found = _apart(f, {path: _moved(a, away, rng) for path, a in leaves.items()}, weights, along, rng, coarse)
                     wrong = found if wrong is None else wrong & found
-    except NotImplementedError:  # of what torch, or some other function in there, has no forward mode for
+    except NotImplementedError:  # a function without a forward mode, torch's or another
         return []
     except Exception as error:
         return [f"cannot be differentiated in forward mode, though it has a jvp ({error_line(error)})"]
@@ -63,7 +62,7 @@ def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coars
 def _apart(
     f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leaves, rng: np.random.Generator, coarse: str | None
 ) -> set[Path]:
-    """The leaves for which both modes differ there, off the reach of rounding."""
+    """The leaves for which both modes differ, by more than rounding."""
     first, found = _both(f, leaves, weights, along), set[Path]()
     half = {path: (2 * unit_roundoff(str(a.dtype)[6:], coarse)) ** 0.5 for path, a in leaves.items()}
     unlike = [path for path, (p, q, size) in first.items() if abs(p - q) > half[path] * size]
@@ -74,13 +73,13 @@ def _apart(
         for path in unlike:
             p, q, size = first[path]
             noise = max(abs(other[path][0] - p) + abs(other[path][1] - q) for other in jolted)
-            if abs(p - q) > half[path] * size + NOISE * noise:
+            if abs(p - q) > half[path] * size + ROUNDING_FACTOR * noise:
                 found.add(path)
     return found
 
 
 def _both(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leaves) -> dict[Path, tuple[float, float, float]]:
-    """(⟨v, Jẋ⟩ by forward mode, the same by the backward, the size of their terms) for each leaf that is moved alone."""
+    """(⟨v, Jẋ⟩ by forward mode, the same by the backward, the size of their terms) for each leaf, moved alone."""
     mine = {path: a.detach().clone().requires_grad_() for path, a in leaves.items()}
     outputs = f({path: a.clone() for path, a in mine.items()})  # which may be written into
     places = [k for k, y in enumerate(outputs) if y.requires_grad]
@@ -101,8 +100,8 @@ def _both(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leave
 
 
 def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: str | None) -> list[str]:
-    """What to say where upstream gradients cannot come in a batch (`is_grads_batched`). Raises Misbehaviour where they give another
-    gradient than one by one.
+    """A note if upstream gradients cannot be batched (`is_grads_batched`). Raises Misbehaviour where a batch gives another gradient than
+    one by one.
     """
     mine = {path: a.detach().clone().requires_grad_() for path, a in leaves.items()}
     outputs = f({path: a.clone() for path, a in mine.items()})
@@ -117,10 +116,10 @@ def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: st
     alone = [back([row[k] for row in rows]) for k in (0, 1, 0)]
     pairwise = [*zip(mine, *alone, strict=True)]
     if not all(_alike(a, c, coarse) for _, a, _, c in pairwise):
-        return []  # it answers as it likes, which is told elsewhere
+        return []  # it is not deterministic, which is reported elsewhere
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of how fast that is
+            warnings.simplefilter("ignore")  # about speed
             together = back([torch.stack(row) for row in rows], is_grads_batched=True)
     except Exception as error:
         return [f"cannot be asked for several gradients at once, by vmap, as is_grads_batched does ({error_line(error)})"]
@@ -132,7 +131,7 @@ def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: st
 
 
 def _alike(a: torch.Tensor | None, b: torch.Tensor | None, coarse: str | None) -> bool:
-    """Whether two gradients are one, None being 0."""
+    """Whether two gradients are equal up to rounding; None counts as 0."""
     if a is None or b is None:
         return all(t is None or not bool(t.any()) for t in (a, b))
     one, other = (t.detach().to_dense().cpu().numpy() for t in (a, b))
@@ -144,7 +143,7 @@ def _drawn(a: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def _moved(a: torch.Tensor, part: float, rng: np.random.Generator) -> torch.Tensor:
-    """By so much of their size, up or down."""
+    """The tensor with each number changed by this share of its size, up or down."""
     size = torch.where(a == 0, float(a.detach().abs().max()) or 1.0, a.detach().abs())
     return a.detach() + part * size * _drawn(a, rng) if part else a.detach().clone()
 

@@ -1,7 +1,6 @@
-"""The upstream gradient for a candidate that returns an array: one weight for each entry of what it returned.
-
-f(x) = Σ_k ⟨v_k, y_k(x)⟩ with weights v that are drawn once is a loss like any other, and its gradient is what backward answers to v.
-Weights of 1 would not do: a backward that forgets its upstream gradient, transposes it or sums it up is right for them.
+"""The upstream gradient for a candidate that returns an array: one weight for each entry of the result. f(x) = Σ_k ⟨v_k, y_k(x)⟩ with
+weights v drawn once is a loss like any other, and its gradient is the answer of backward to v. Weights of 1 would not do: a backward that
+ignores its upstream gradient, transposes it or sums it up is right for them.
 """
 
 from __future__ import annotations
@@ -25,16 +24,17 @@ Floats = NDArray[np.floating]
 Shape = tuple[int, ...]
 
 DRAWN, STRIDED, EVEN, EXPANDED = "drawn", "not contiguous", "even", "expanded from one number"
-"""How an upstream gradient is handed over: the drawn weights, and the same with gaps between them; one number everywhere, and the same
-as an array whose entries are all one place in memory, as autograd's own `sum` hands it on."""
+"""The forms of upstream gradients: the drawn weights, and the same weights with gaps in memory; one number everywhere, and the same as an
+array whose entries share one place in memory, as autograd's own `sum` passes it.
+"""
 
 LEVEL = 0.75
-"""The number of EVEN and EXPANDED: neither 0 nor 1."""
+"""The number used by EVEN and EXPANDED: neither 0 nor 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:
-    """The weights of the outputs of one candidate. Without a seed they are 1, and an array is the losses of examples, which are added.
+    """The weights of the outputs of one candidate. Without a seed they are 1, and an array holds the losses of examples, which are added.
 
     `positive` is for a candidate that claims to be convex: each output is, and so is their sum with positive weights, but with no others.
     """
@@ -43,7 +43,9 @@ class Upstream:
     positive: bool = False
 
     def weights(self, shapes: Sequence[Shape]) -> list[NDArray[np.float64]]:
-        """Generic: none is 0 or ±1, and no two have one size. The same for the same shapes. One number alone has the weight 1."""
+        """The weights: generic, so that none is 0 or ±1, and no two have one size; always the same for the same shapes. A single number has
+        the weight 1.
+        """
         sizes = [int(np.prod(shape)) for shape in shapes]
         if self.seed is None or sizes == [1]:
             return [np.ones(shape) for shape in shapes]
@@ -51,7 +53,7 @@ class Upstream:
         return [part.reshape(shape) for part, shape in zip(np.split(drawn, np.cumsum(sizes)[:-1]), shapes, strict=True)]
 
     def described(self, shapes: Sequence[Shape], left_out: Mapping[int, str]) -> dict[str, str]:
-        """The weights in words, and which outputs have none and why; nothing where one number alone came back, which is the loss."""
+        """The weights in words, and which outputs have none and why; empty for a single number, which is the loss."""
         said = [f"output {k} is left out, {why}" for k, why in left_out.items()]
         if [int(np.prod(shape)) for shape in shapes] != [1]:
             drawn = f"drawn at random{', all positive,' if self.positive else ''} for outputs of shape {' and '.join(map(str, shapes))}"
@@ -71,7 +73,7 @@ def no_loss_and_gradient(shapes: Sequence[Shape], due: Shape) -> bool:
 
 
 def generic(n: int, rng: np.random.Generator, *, positive: bool = False) -> NDArray[np.float64]:
-    """As many numbers as asked for, with sizes between ½ and 3/2, odd multiples of one power of two: no two of one size, and none of
+    """Random numbers, `n` of them, with sizes between ½ and 3/2, odd multiples of one power of two: no two of one size, and none of
     size 1, which is an even multiple. Float32 holds them exactly up to millions, so they are the same in every dtype.
     """
     grid = 1 << max(n, 32).bit_length()
@@ -80,7 +82,7 @@ def generic(n: int, rng: np.random.Generator, *, positive: bool = False) -> NDAr
 
 
 def recorder_in(a: Any) -> Any:
-    """What records the computation with arrays, if any array in nested dicts, lists and tuples is such a one; else None."""
+    """The recorder of the first recorded array in nested dicts, lists and tuples; None if there is none."""
     if isinstance(a, (tuple, list, dict)):
         parts = a.values() if isinstance(a, dict) else a
         return next((found for part in parts if (found := recorder_in(part)) is not None), None)
@@ -88,17 +90,18 @@ def recorder_in(a: Any) -> Any:
 
 
 def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
-    """Σ ⟨v, y⟩ in the widest format that there is: what rounding the loss shows is that of the outputs."""
+    """The sum Σ ⟨v, y⟩ in the widest format of numpy, so that the loss shows only the rounding errors of the outputs."""
     return float(sum(np.sum(v.astype(np.longdouble) * y.astype(np.longdouble)) for v, y in zip(weights, outputs, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulled:
-    """What a framework answers: the value, the gradient that backward made of the upstream gradient, and what was seen on the way.
+    """The answer of a framework: the value, the gradient for the upstream gradient, and observations.
 
-    `weights` is that upstream gradient, of each output. `changed` says that a backward wrote to it, `layouts` in which other ways one can
-    be handed over.
-    `habits` asks it in still others and answers what it cannot do; it raises Misbehaviour where the answer is another one.
+    `weights` is that upstream gradient, for each output. `changed` says that a backward wrote to it, `layouts` lists other memory layouts
+    that can be passed.
+
+    `habits` calls it in further ways and returns notes on those that fail; it raises Misbehaviour where the answer differs.
     """
 
     value: Any
@@ -111,17 +114,17 @@ class Pulled:
 
 
 class Pull(Protocol):
-    """Asks a candidate for its outputs and pulls `scale` times the upstream gradient back; or answers what the candidate returned, if that
-    is a loss and a gradient already.
+    """Calls a candidate for its outputs and pulls `scale` times the upstream gradient back; or returns the candidate's result, if that is a
+    loss and a gradient already.
     """
 
     def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
-        """A `Pulled`, or what the candidate returned. Without `backward` the gradient may be left out: only the value is wanted."""
+        """A `Pulled`, or the candidate's result. Without `backward` only the value is needed."""
 
 
 def answering(pull: Pull) -> Callable[..., Any]:
-    """The numpy function (loss, gradient) that asks with `pull`; `facts` fills with what was found out as it is asked. Its `loss_alone`
-    answers without the gradient where that saves the backward.
+    """The numpy function (loss, gradient) that calls `pull`; `facts` collects what is learnt in the calls. Its `loss_alone` returns the
+    loss without the backward, where that is possible.
     """
     facts: dict[str, str] = {}
     weights: list[Floats] = []
@@ -146,16 +149,16 @@ def answering(pull: Pull) -> Callable[..., Any]:
 
 
 def upstream_described(f: Any) -> dict[str, str]:
-    """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
+    """The notes on the upstream gradient of an adapted candidate, after its first call."""
     facts = getattr(f, "facts", None)
-    return dict(facts) if isinstance(facts, dict) else {}  # an object of the user's may call anything so
+    return dict(facts) if isinstance(facts, dict) else {}  # a user's object may use the name for anything
 
 
 def upstream_drawn(f: Any) -> dict[str, Any]:
-    """The upstream gradient that an adapted candidate was asked with last, as documents hold numbers, by the names of its parts; nothing
-    where one number came back, or where it is an input like others.
+    """The last upstream gradient of an adapted candidate, as documents hold numbers, by the names of its parts; empty for a single number,
+    or if it is an input like others.
     """
-    weights = getattr(f, "weights", None) if isinstance(f, FunctionType) else None  # an object of the user's may call anything so
+    weights = getattr(f, "weights", None) if isinstance(f, FunctionType) else None  # a user's object may use the name for anything
     if not isinstance(weights, list) or [np.size(v) for v in weights] in ([], [1]):
         return {}
     names = [UPSTREAM] if len(weights) == 1 else [f"{UPSTREAM}[{k}]" for k in range(len(weights))]
@@ -163,14 +166,14 @@ def upstream_drawn(f: Any) -> dict[str, Any]:
 
 
 def changes(name: str) -> Misbehaviour:
-    """What to say of a candidate that writes into an input, or into its upstream gradient."""
+    """The misbehaviour of a candidate that writes to an input, or to its upstream gradient."""
     if name.partition("[")[0] == UPSTREAM:
         return Misbehaviour("upstream-changed", f"{CHANGES}: others need it, too")
     return Misbehaviour("mutates-input", f"changes its input {name}")
 
 
 def keeps(name: str) -> str:
-    """What to say of one that writes into a buffer."""
+    """The note on a candidate that writes to a buffer."""
     return f"writes into {name}, which it keeps: that is as it was before each call"
 
 
@@ -178,12 +181,12 @@ CHANGES = "changes the upstream gradient that it was handed"
 
 
 def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
-    """Ways in which an upstream gradient may come that the candidate refuses; none where it has no backward that we call.
+    """The forms of upstream gradients that the candidate refuses; empty if it has no backward that the suite calls.
 
     Raises Misbehaviour where the backward writes to the upstream gradient, or does not follow it: twice of it must give twice the gradient,
-    which costs no rounding, and the same numbers in another memory layout must give the same.
+    which is exact, and the same numbers in another memory layout must give the same.
     """
-    pull = getattr(f, "pull", None) if isinstance(f, (FunctionType, Candidate)) else None  # an object of the user's may call anything so
+    pull = getattr(f, "pull", None) if isinstance(f, (FunctionType, Candidate)) else None  # a user's object may use the name for anything
     with half_precision.noting() as formats:
         once = None if pull is None else _pulled(pull, arguments, 1.0, DRAWN)
     coarse = half_precision.coarsest(formats)
@@ -191,9 +194,11 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
         return []
     if once.changed:
         raise changes(UPSTREAM)
-    if not np.array_equal(_numbers(once), _numbers(_pulled(pull, arguments, 1.0, DRAWN)), equal_nan=True):
+    again = _numbers(_pulled(pull, arguments, 1.0, DRAWN))
+    if not same(_numbers(once), again, joint=True, coarse=coarse):
         return []  # it answers as it likes, which is told elsewhere
-    if not same(2.0 * _numbers(once), _numbers(_pulled(pull, arguments, 2.0, DRAWN)), coarse=coarse):
+    otherwise = not np.array_equal(_numbers(once), again, equal_nan=True)  # it sums in another order each time
+    if not same(2.0 * _numbers(once), _numbers(_pulled(pull, arguments, 2.0, DRAWN)), joint=otherwise, coarse=coarse):
         raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
     refused = [*guarded_call(once.habits, ())]
     for layout in once.layouts:
@@ -218,10 +223,10 @@ def _numbers(found: Pulled) -> Floats:
 
 
 def same(a: Floats, b: Floats, *, joint: bool = False, coarse: str | None = None, beside: Floats | None = None) -> bool:
-    """Whether two gradients are one, up to half of the digits of their dtype, or of a `coarse` format of half precision. They are digits
-    of the largest entry where they are `joint`: another layout may sum in another order, while scaling by 2 is exact in each entry. So they
-    are of that of a gradient `beside`, for an upstream gradient that is as large: these may be all that cancels to 0, as in batch norm.
-    What is not finite on either side says nothing.
+    """Whether two gradients are equal in half of the digits of their dtype, or of a `coarse` format of half precision. With `joint` the
+    tolerance is relative to the largest entry: another layout may sum in another order, while scaling by 2 is exact in each entry. With
+    `beside` it is relative to that gradient, for an upstream gradient of the same size: these gradients may cancel to 0, as in batch norm.
+    Entries that are not finite on either side are ignored.
     """
     if a.shape != b.shape:
         return False

@@ -1,6 +1,6 @@
-"""One way of asking a candidate: its arguments made of the values of a case, and what it returns read as an answer.
+"""A way of calling a candidate: its arguments made from the values of a case, and its result read as an answer.
 
-Every signature is one: of weights and of scores (`Labelled`), and of named inputs (`Call`).
+All signatures are ways: of weights and of scores (`Labelled`), and of named inputs (`Call`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from verify.form import Form
 
 @dataclass(frozen=True, kw_only=True)
 class Way(ABC):
-    """Calls `f` in its own layout, on copies, and answers in the suite's. `form` is what a loss with labels is a function of, None of a
-    function of named inputs.
+    """Calls `f` in its own layout, on copies, and answers in the suite's. `form` is that of a loss with labels, None for a function of
+    named inputs.
     """
 
     f: Callable[..., Any]
@@ -40,27 +40,27 @@ class Way(ABC):
 
     @property
     def has_loss(self) -> bool:
-        """Whether there is a value."""
+        """Whether it returns a value."""
         return True
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one."""
+        """Whether it returns a gradient."""
         return True
 
     @property
     def has_curvature(self) -> bool:
-        """Whether there is a Hessian."""
+        """Whether it returns a Hessian."""
         return False
 
     @property
     def flat(self) -> bool:
-        """Whether scores and gradients are numbers in one row."""
+        """Whether scores and gradients are one row of numbers."""
         return False
 
     @property
     def takes_weights(self) -> bool:
-        """Whether weights of the examples are handed in beside the values."""
+        """Whether it takes weights of the examples in addition to the values."""
         return False
 
     @property
@@ -71,39 +71,39 @@ class Way(ABC):
     @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
-        """Of its arguments."""
+        """The names of its arguments."""
 
     @abstractmethod
     def arguments(self, /, *values: Any, **named: Any) -> tuple[Any, ...]:
-        """Fresh arrays in the candidate's own layout, in C order."""
+        """New arrays in the candidate's own layout, C-contiguous."""
 
     @abstractmethod
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
-        """The answer to arguments in the candidate's own layout, which it gets as they are. Raises Misbehaviour where it gives none."""
+        """The candidate's answer to arguments in its own layout, which are not copied. Raises Misbehaviour where there is none."""
 
     @abstractmethod
-    def change(self, arguments: tuple[Any, ...]) -> None:
-        """Writes other numbers into the arguments."""
+    def others(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Other numbers in place of those among the values that may be any."""
 
     @abstractmethod
     def at(self, parameters: Mapping[str, float]) -> Self:
-        """The same at other values of parameters that it takes. Raises UsageError for one that it does not take."""
+        """The way with other values of its parameters. Raises UsageError for a parameter that it does not take."""
 
     @property
     def answers_alone(self) -> bool:
-        """Whether its loss can be asked for without the gradient."""
+        """Whether the loss can be computed without the gradient."""
         return False
 
     def value(self, /, **values: Any) -> float:
-        """The loss alone, on copies of the values, of one that `answers_alone`. Raises Misbehaviour."""
+        """The loss alone, on copies of the values; only if `answers_alone`. Raises Misbehaviour."""
         return self(**values).value
 
     def weighted(self, weights: tuple[float, ...]) -> Self:  # noqa: ARG002
-        """The same with these weights of the examples, where it takes some beside the values. Raises TypeError where it does not."""
+        """The way with these weights of the examples, if it takes some in addition to the values. Raises TypeError if it does not."""
         raise TypeError(f"{', '.join(self.names)}: no weights beside the values are taken")
 
     def packed(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Arguments in its own layout as its function takes them."""
+        """Arguments in its own layout, in the form that its function takes."""
         return arguments
 
     def keeps(self, name: str) -> bool:  # noqa: ARG002
@@ -113,10 +113,10 @@ class Way(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled(Way):
-    """Calls `f` on what has labels.
+    """Calls `f` of a loss with labels.
 
-    `extras` are what it takes after the first arguments. `targets` are what labels stand for where a loss has one score. `weights` of the
-    examples are handed in where they are asked about.
+    `extras` are the arguments after the first ones. `targets` are the values of labels for a loss of one score. `weights` of the examples
+    are passed where a law sets them.
     """
 
     extras: tuple[Extra, ...] = ()
@@ -136,36 +136,37 @@ class Labelled(Way):
     @property
     @abstractmethod
     def real(self) -> tuple[int, ...]:
-        """The places of those that may hold any numbers."""
+        """The positions of those that may hold any numbers."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of its arguments."""
+        """The names of its arguments."""
         return (*self.first, *(e if e == REG else "weights" if isinstance(e, WeightsArgument) else "parameter" for e in self.extras))
 
     @property
     def takes_weights(self) -> bool:
-        """Whether weights of the examples are handed in."""
+        """Whether it takes weights of the examples."""
         return any(isinstance(e, WeightsArgument) for e in self.extras)
 
     def at(self, parameters: Mapping[str, float]) -> Self:
-        """The same at other values of parameters of the loss that it takes."""
+        """The way with other values of the loss's parameters."""
         return replace(self, extras=with_parameters(self.extras, parameters))
 
     def weighted(self, weights: tuple[float, ...]) -> Self:
-        """The same with these weights of the examples."""
+        """The way with these weights of the examples."""
         return replace(self, weights=weights)
 
-    def change(self, arguments: tuple[Any, ...]) -> None:
-        """Writes other numbers where any may stand."""
-        halved(arguments, self.real)
+    def others(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Half of each."""
+        assert self.form is not None
+        return halved({name: values[name] for name in self.form.real})
 
     def labels(self, y: NDArray[np.integer[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """What labels stand for."""
+        """The labels, or the targets that they stand for."""
         return np.array(y) if self.targets is None else np.array(self.targets, dtype=dtype)[y]
 
     def more(self, examples: int, dtype: np.dtype[Any], reg: float = 0.0) -> tuple[Any, ...]:
-        """What is handed in after the first arguments."""
+        """The arguments after the first ones."""
         return tuple(self._one(e, examples, dtype, reg) for e in self.extras)
 
     def _one(self, e: Extra, examples: int, dtype: np.dtype[Any], reg: float) -> Any:

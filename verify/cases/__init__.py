@@ -1,4 +1,4 @@
-"""Cases: Hypothesis strategies that build valid cases instead of filtering for them. A case itself loads none of them."""
+"""Cases: Hypothesis strategies that build valid cases instead of filtering. Importing a case itself loads no strategy."""
 
 from __future__ import annotations
 

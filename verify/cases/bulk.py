@@ -1,6 +1,6 @@
-"""Problems of the grid by the hundred thousand, decoded together: for what goes wrong once in thousands of cases, or for one size only.
+"""Problems of the grid by the hundred thousand, decoded together: for errors that occur once in thousands of cases, or for one size only.
 
-Each is a string of bytes from which a strategy builds the same case, so that the engine can shrink what is found.
+Each is a string of bytes from which a strategy builds the same case, so that the engine can shrink a finding.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from verify.oracle import Oracle
 
 FAMILY = IN_BULK
 EXAMPLES, FEATURES = (1, 80), (1, 16)
-"""Sizes, the least and the greatest: every number of examples up to more than one block, every tail of four and of eight features."""
+"""Ranges of sizes: every number of examples up to more than one block, every tail of four and of eight features."""
 
 ROUND = EXAMPLES[1]
-"""Batches in which every number of examples is met once."""
+"""Batches that together have every number of examples once."""
 
 
 Choices = tuple[bytes]
 
 
 def layout(oracle: Oracle) -> GridBytes:
-    """How the bytes of its problems are read."""
+    """The byte layout of its problems."""
     return GridBytes(examples=EXAMPLES, features=FEATURES, classes=among(oracle, CLASSES))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """B problems of one `size` (N, D, C): their bytes, and what these stand for to `oracle`'s objective, in its dtype: its values by name,
-    with an axis of B in front.
+    """B problems of one `size` (N, D, C): their bytes, and their values for `oracle`'s objective in its dtype, by name, with a leading axis
+    of length B.
     """
 
     oracle: Oracle
@@ -51,8 +51,8 @@ class Batch:
         return Batch(oracle=self.oracle, size=self.size, raw=self.raw[b : b + 1].copy(), problems=problems)
 
     def drawn(self, b: int) -> tuple[st.SearchStrategy[Case], Choices]:
-        """A strategy of problems that are no larger, and the choices by which it draws the b-th. The string of a layout in which larger
-        ones have room would be thousands of bytes long, and the engine takes milliseconds for each look at it.
+        """A strategy of problems that are no larger, and the choices by which it draws the b-th. A string of the general layout would be
+        thousands of bytes long, and the engine takes milliseconds for each pass over it.
         """
         there, oracle = layout(self.oracle), self.oracle
         here = there.up_to(*self.size)
@@ -65,8 +65,8 @@ class Batch:
 
 
 def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int, part: int = 0) -> Iterator[Batch]:
-    """`rounds` times every number of examples, with features and classes in turn; about `examples` examples a batch, one problem at
-    least. The same ones for the same seed and part of a search.
+    """Batches with every number of examples, `rounds` times, with features and classes in turn; about `examples` examples in a batch, but
+    at least one problem. The same for the same seed and part of a search.
     """
     rng = np.random.default_rng((seed, 7, part) if part else (seed, 7))
     own = layout(oracle)
@@ -78,13 +78,13 @@ def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int, part: int 
 
 
 def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]:
-    """All numbers of the range in a random order, and again in another."""
+    """All numbers of the range in random order, again and again."""
     while True:
         yield from rng.permutation(np.arange(least, greatest + 1)).tolist()
 
 
 def _fitted(d: Decoded, oracle: Oracle) -> Mapping[str, NDArray[Any]]:
-    """What `cases.adapted` does to one case, for all of them."""
+    """The values of all problems, converted as `cases.adapted` converts those of one case."""
     loss, W, X, y = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y
     if loss.targets:
         W, y = np.ascontiguousarray(W[:, :1]), of_targets(loss, y, d.seed[:, None])

@@ -1,4 +1,4 @@
-"""One place where a law is put to the test."""
+"""A case: the point at which a law is measured."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from verify.difference import Floats, joined, parted
 from verify.nested import hexadecimal, leaves
 
 IN_BULK = "in bulk"
-"""The family of problems that are looked at by the hundred thousand."""
+"""The family of problems of the bulk search."""
 
 NAMING = "panel"
-"""The family of all cases that are asked to name a mistake, whatever they were made from."""
+"""The family of all cases used to name a mistake, whatever they were made from."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """Values by name: arrays, and plain numbers. `differentiated` names, in order, those that a gradient is for, all of one dtype.
-
-    Of linear scores with labels the values are W (C, D), which is differentiated, X (N, D) with a last column of ones, y (N,) in 0..C−1,
-    and λ = reg. `family` is the strategy that built it; `seed` gives laws that need directions something to draw them from.
+    """Values by name: arrays, and plain numbers. `differentiated` names, in order, those that a gradient is for, all of one dtype. For
+    linear scores with labels the values are W (C, D), which is differentiated, X (N, D) with a last column of ones, y (N,) in 0..C−1, and λ
+    = reg. `family` is the strategy that built it; `seed` gives laws that need directions something to draw them from.
     """
 
     values: Mapping[str, Any]
@@ -37,34 +36,34 @@ class Case:
         return self.values[name]
 
     def but(self, /, **values: Any) -> Case:
-        """The same with other values of these names. Raises TypeError for a name that there is not."""
+        """The case with other values of these names. Raises TypeError for an unknown name."""
         if not values.keys() <= self.values.keys():
             raise TypeError(f"{', '.join(values.keys() - self.values.keys())} is no value of a case of {', '.join(self.values)}")
         return Case(values={**self.values, **values}, family=self.family, seed=self.seed, differentiated=self.differentiated)
 
     def without(self, names: Collection[str]) -> Case:
-        """The same without the values of these names."""
+        """The case without the values of these names."""
         return replace(self, values={name: value for name, value in self.values.items() if name not in names})
 
     def beside(self, parameters: Mapping[str, float]) -> Case:
-        """The same with values of parameters beside its own."""
+        """The case with values of parameters in addition to its own."""
         return replace(self, values={**self.values, **parameters})
 
     @property
     def x(self) -> Floats:
-        """The point as one array: the value that is differentiated in its own shape; of several all entries in a row."""
+        """The point as one array: the differentiated value in its own shape; for several, all entries in a row."""
         return joined([np.asarray(self.values[name]) for name in self.differentiated])
 
     def at(self, x: Floats) -> Case:
-        """The same at another point, laid out like the one here."""
+        """The case at another point, in the same layout."""
         return self.but(**{name: part if part.ndim else part[()] for name, part in self.parted(x).items()})
 
     def parted(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The parts of an array that is laid out like the point, or has its entries in a row, by the names of the values."""
+        """The parts of an array in the layout of the point, or with its entries in a row, by the names of the values."""
         return dict(zip(self.differentiated, parted(x, [self.values[name] for name in self.differentiated]), strict=True))
 
     def place(self, entry: Sequence[SupportsIndex]) -> tuple[str, list[int]]:
-        """The name of the value in which an entry of `x` stands, and its index there."""
+        """The name of the value that an entry of `x` belongs to, and its index there."""
         here = np.zeros(self.x.shape, bool)
         here[tuple(entry)] = True
         return next((name, np.argwhere(part)[0].tolist()) for name, part in self.parted(here).items() if part.any())
@@ -76,20 +75,20 @@ class Case:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for cases whose values have the same bits, whatever they were made from."""
+        """A key, equal for cases whose values have the same bits."""
         told = ((v.dtype.char, v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for v in self.values.values())
         return (*self.values, *told, *self.differentiated)
 
     def to_dict(self) -> dict[str, Any]:
-        """Exact: floats as hexadecimal text, so that the same bits come back; whole numbers as they are."""
+        """The case as plain data: floats as hexadecimal text, so that the bits are kept; whole numbers as they are."""
         values = {name: hexadecimal(v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v) for name, v in self.values.items()}
         return {"values": values, "differentiated": list(self.differentiated), "family": self.family, "seed": self.seed}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any], dtype: str) -> Case:
-        """The case that `to_dict` told, with the same bits; plain numbers are read as well.
+        """The case from plain data of `to_dict`, with the same bits; decimal numbers are accepted as well.
 
-        Raises ValueError where the numbers are none, are not finite, or make no array.
+        Raises ValueError for invalid numbers, numbers that are not finite, or do not form an array.
         """
         names, values = tuple(found["differentiated"]), dict(found["values"])
         if not names or not values.keys() >= set(names):
@@ -103,9 +102,9 @@ class Case:
 
 
 def _value(data: Any, dtype: str, *, point: bool) -> Any:
-    """An array, of a dtype of its own where all of it is whole, or truths, and it is no part of the point; or a number."""
-    if not point and isinstance(data, list) and leaves(data) and all(isinstance(x, bool) for x in leaves(data)):
-        return np.array(data)
+    """An array, of its own dtype if it is whole, or truth values, and not part of the point; or a number."""
+    if not point and leaves(data) and all(isinstance(x, bool) for x in leaves(data)):
+        return np.array(data) if isinstance(data, list) else data
     read = _read(data)
     numbers = leaves(read)
     if not numbers:
@@ -115,7 +114,7 @@ def _value(data: Any, dtype: str, *, point: bool) -> Any:
 
 
 def _read(data: Any) -> Any:
-    """Numbers in the same nested lists."""
+    """The numbers in the same nested lists."""
     if isinstance(data, list):
         return [_read(x) for x in data]
     return data if isinstance(data, int) and not isinstance(data, bool) else _number(data)

@@ -1,4 +1,4 @@
-"""A case of linear scores, turned into one for what the objective is a function of."""
+"""Conversion of a case of linear scores to the form of an objective."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from verify.spec.loss import LossSpec
 
 
 def among(oracle: Oracle, classes: Range) -> Range:
-    """The numbers of classes that cases are drawn with: those, unless a candidate answers for one number only."""
+    """The numbers of classes of cases: those given, unless a candidate supports only one."""
     fixed = oracle.objective.classes
     return classes if fixed is None else (fixed, fixed)
 
 
 def one_score(case: Case, oracle: Oracle) -> Case:
-    """The first class alone where an example has one score, labels within those that there are; else as it is."""
+    """The case with only the first class if an example has one score, with valid labels; else unchanged."""
     loss = oracle.objective.loss
     return case.but(W=case["W"][:1].copy(), y=of_targets(loss, case["y"], case.seed)) if loss.targets else case
 
 
 def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Labels of targets from labels of classes. Of a domain the seed reaches all, far from each other; 0 leaves the simplest."""
+    """Labels of targets from labels of classes. For a domain the seed reaches all, far from each other; 0 leaves the simplest."""
     return (y * (1 + seed) + seed if loss.domain else y) % loss.labels(1)
 
 

@@ -11,7 +11,7 @@ from verify.data import digits
 
 MOST_EXAMPLES = 8
 CLASSES = (2, 3, 3, 10)
-"""How many of the ten digits a batch is about: mostly few, since every law costs in proportion to the weights."""
+"""How many of the ten digits a batch contains: mostly few, since every law's cost is proportional to the number of weights."""
 WEIGHT_SCALES = (0.0, 2.0**-4, 2.0**-2)
 
 

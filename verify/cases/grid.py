@@ -1,6 +1,6 @@
 """The mixed dyadic grid: bytes that decode to small dyadic numbers.
 
-On it exact ties are common, since sums of products stay exact, and byte strings shrink well: zero bytes are zeros.
+Exact ties are common on it, since sums of products are exact, and byte strings shrink well: zero bytes are zeros.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ AMPLITUDES = (1, 2, 4, 127)
 SCALES = (1.0, 0.5, 0.25, 0.0625)
 REGULARISATIONS = (0.0, 0.5, 1.0, 0.125, 2.0**-10, 3.0)
 CLASSES = (2, 6)
-"""Classes of a case, unless a candidate answers for one number of them only."""
+"""Range of classes of a case, unless a candidate supports only one number."""
 GREATEST_SCORE = 32.0
-"""Σ|w||x| of every example stays below this: the range in which exp needs no shift in float32 either."""
+"""Bound of Σ|w||x| for every example: the range in which exp needs no shift in float32 either."""
 
 
 def decode(raw: NDArray[np.int8], amplitude: NDArray[Any] | int, scale: NDArray[Any] | float) -> NDArray[np.float64]:
@@ -41,16 +41,16 @@ class Decoded:
     seed: NDArray[np.int64]
 
 
-HEAD = 10
+HEADER_BYTES = 10
 """Bytes before the numbers: N, D, C, two for the grid of W and two for that of X, one for λ, two for the seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridBytes:
-    """How a string of bytes is read as a problem whose sizes lie in these ranges.
+    """The layout of a byte string for problems whose sizes lie in these ranges.
 
-    One string, and each number at the same place in it whatever the sizes are: to the engine that is a single choice, which it makes
-    three times as fast as several, and it can shrink a size and leave the numbers alone.
+    It is one string, with each number at the same position for all sizes: for the engine that is a single choice, three times as fast as
+    several, and it can shrink a size without changing the numbers.
     """
 
     examples: Range
@@ -59,18 +59,18 @@ class GridBytes:
 
     @property
     def length(self) -> int:
-        """How many bytes a string has: the head, the weights, the features and the labels of the largest problem."""
+        """The length of a string: the head, the weights, the features and the labels of the largest problem."""
         N, D, C = self.examples[1], self.features[1], self.classes[1]
-        return HEAD + C * D + N * D + N
+        return HEADER_BYTES + C * D + N * D + N
 
     def up_to(self, N: int, D: int, C: int) -> GridBytes:
-        """That of problems which are no larger than this."""
+        """The layout of problems no larger than this."""
         return GridBytes(examples=(self.examples[0], N), features=(self.features[0], D), classes=(self.classes[0], C))
 
     def of_largest(self, raw: NDArray[np.uint8], other: GridBytes) -> bytes:
-        """What stands here for the problem that a string (length,) of the `other` layout stands for, if it is of the largest size here."""
+        """The string in this layout for the problem of a string (length,) in the `other` layout, if it has the largest size here."""
         N, D, C = self.examples[1], self.features[1], self.classes[1]
-        split = np.split(raw, np.cumsum([HEAD, other.classes[1] * other.features[1], other.examples[1] * other.features[1]]))
+        split = np.split(raw, np.cumsum([HEADER_BYTES, other.classes[1] * other.features[1], other.examples[1] * other.features[1]]))
         numbers = (part.reshape(-1, other.features[1])[:rows, :D] for part, rows in zip(split[1:3], (C, N), strict=True))
         own = np.concatenate([split[0], *(part.ravel() for part in numbers), split[3][:N]])
         return self.with_sizes(own[None], N, D, C).tobytes()
@@ -81,24 +81,24 @@ class GridBytes:
         return raw
 
     def decoded(self, raw: NDArray[np.uint8]) -> Decoded:
-        """What B strings that begin with the same sizes stand for, (B, length)."""
+        """The problems of B strings with the same sizes, (B, length)."""
         ranges = self.examples, self.features, self.classes
         N, D, C = (low + int(byte) % (high - low + 1) for byte, (low, high) in zip(raw[0, :3], ranges, strict=True))
-        most, pick, numbers = self.features[1], raw[:, :HEAD].astype(np.int64), raw.view(np.int8)
-        features = HEAD + self.classes[1] * most
+        most, pick, numbers = self.features[1], raw[:, :HEADER_BYTES].astype(np.int64), raw.view(np.int8)
+        features = HEADER_BYTES + self.classes[1] * most
         labels = features + self.examples[1] * most
 
         def on_grid(first: int, last: int, rows: int, kind: int) -> NDArray[np.float64]:
             amplitude, scale = (np.array(known)[pick[:, kind + i] % 4, None, None] for i, known in enumerate((AMPLITUDES, SCALES)))
             return decode(numbers[:, first:last].reshape(len(raw), -1, most)[:, :rows, :D], amplitude, scale)
 
-        W, X = on_grid(HEAD, features, C, 3), on_grid(features, labels, N, 5)
+        W, X = on_grid(HEADER_BYTES, features, C, 3), on_grid(features, labels, N, 5)
         X[:, :, -1] = 1
         y = raw[:, labels : labels + N].astype(np.int64) % C
         return Decoded(tamed(W, X), X, y, np.array(REGULARISATIONS)[pick[:, 7] % len(REGULARISATIONS)], pick[:, 8] * 256 + pick[:, 9])
 
     def case(self, raw: bytes, *, dtype: str, family: str) -> Case:
-        """The problem that one string stands for."""
+        """The problem of one string as a case."""
         d = self.decoded(np.frombuffer(raw, np.uint8)[None])
         values = {"W": d.W[0].astype(dtype), "X": d.X[0].astype(dtype), "y": d.y[0], "reg": float(d.reg[0])}
         return Case(values=values, family=family, seed=int(d.seed[0]))
@@ -120,7 +120,7 @@ def tamed(W: NDArray[np.float64], X: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def generic(dtype: str, classes: Range = CLASSES) -> st.SearchStrategy[Case]:
-    """Full mantissas: a lattice point whose nonzero entries are moved off the grid by its seed. Seed 0 leaves it there."""
+    """Full mantissas: a lattice point whose nonzero entries are moved off the grid by its seed, which 0 does not."""
     return lattice(dtype, family="generic", classes=classes).map(_off_the_grid)
 
 

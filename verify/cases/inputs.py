@@ -1,7 +1,7 @@
-"""Cases of a function of named inputs: bytes → the sizes of its dimensions → numbers of the inputs' domains.
+"""Cases of a function of named inputs: from bytes to the sizes of its dimensions and to numbers of the inputs' domains.
 
-Real numbers lie on the same small dyadic grid as weights do; all else is looked up in its domain's list, the simplest numbers first. A
-byte stands at the same place whatever the sizes are, so that the engine can shrink a size and leave the numbers alone.
+Real numbers lie on the same small dyadic grid as weights; other numbers are looked up in their domain's list, the simplest first. Each byte
+has the same position for all sizes, so that the engine can shrink a size without changing the numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from verify.cases.case import Case
 from verify.cases.grid import AMPLITUDES, SCALES, decode
-from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
+from verify.cases.kinks import EXPONENTS, MOST_STEPS, SECANT_LENGTH, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
 from verify.problem import WEIGHTS, FromExample, Input, Problem, of_bytes, sound, weighted
@@ -31,26 +31,26 @@ from verify.traced import NotTraced
 Floats = NDArray[np.floating]
 
 SIZES = {1: (1, 6), 2: (1, 4), 3: (1, 3)}
-"""Of a dimension, by how many there are: formulas are stated for each size anew, and grow with the number of entries."""
-LARGER = {1: (9, 12), 2: (5, 7)}
-"""Of a larger case: more than one vector register of numbers, and no dimension with the size of another."""
-HEAD = 2
+"""Range of a dimension, by the number of dimensions: formulas are stated anew for each size, and grow with the number of entries."""
+LARGER_SIZES = {1: (9, 12), 2: (5, 7)}
+"""Range of a dimension in a larger case: more than one vector register of numbers, and no two dimensions of one size."""
+SEED_BYTES = 2
 """Bytes before the sizes: the seed."""
 OFF_THE_GRID = 0.25
-"""Part of its size, or of its distance from an end of its domain, by which a number is moved off the grid."""
-SCALED = (2.0**-6, 2.0**6, 2.0**-20, 2.0**3)
-"""Factors of all real numbers of one input, beside which the others stay."""
-APART = {"float64": (64.0, 512.0), "float32": (32.0, 64.0)}
-"""The greatest score of a case of scores far apart: exp of it overflows in the second, unless it is shifted."""
-FEW = (4, 16, 256)
-"""Different numbers of an input that a formula may compare: times that are equal, counts that occur again."""
+"""Relative amount, or share of its distance from an end of its domain, by which a number is moved off the grid."""
+INPUT_FACTORS = (2.0**-6, 2.0**6, 2.0**-20, 2.0**3)
+"""Factors of all real numbers of one input, while the others stay."""
+GREATEST_SCORES = {"float64": (64.0, 512.0), "float32": (32.0, 64.0)}
+"""The greatest score of a case of scores far apart: exp of it overflows for the second, unless it is shifted."""
+DISTINCT_VALUES = (4, 16, 256)
+"""Numbers of distinct values of an input that a formula may compare: equal times, repeated counts."""
 KINKS = 3
-"""Coordinates that are tried for one kink."""
+"""Coordinates to try for one kink."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputBytes:
-    """How a string of bytes is read: `least` and `most` are the sizes of every named dimension."""
+    """The layout of a byte string: `least` and `most` are the limits of every named dimension."""
 
     problem: Problem
     dtype: str
@@ -59,8 +59,8 @@ class InputBytes:
 
     @cached_property
     def places(self) -> dict[str, slice]:
-        """Where the bytes of each input stand: one for its amplitude, one for its scale, one for each number."""
-        largest, at, found = dict.fromkeys(self.problem.dims, self.most), HEAD + len(self.problem.dims), {}
+        """The bytes of each input: one for its amplitude, one for its scale, one for each number."""
+        largest, at, found = dict.fromkeys(self.problem.dims, self.most), SEED_BYTES + len(self.problem.dims), {}
         for i in self.problem.inputs:
             length = 2 + prod(i.shape(largest))
             found[i.name] = slice(at, at + length)
@@ -69,13 +69,13 @@ class InputBytes:
 
     @property
     def length(self) -> int:
-        """Of a string."""
+        """The length of a string."""
         return max(int(s.stop) for s in self.places.values())
 
     def case(self, raw: bytes, family: str) -> Case:
-        """What it stands for."""
+        """The case of a string."""
         row = np.frombuffer(raw, np.uint8)
-        sizes = {d: self.least + int(row[HEAD + k]) % (self.most - self.least + 1) for k, d in enumerate(self.problem.dims)}
+        sizes = {d: self.least + int(row[SEED_BYTES + k]) % (self.most - self.least + 1) for k, d in enumerate(self.problem.dims)}
         values = {i.name: self._numbers(i, row[self.places[i.name]], sizes) for i in self.problem.inputs}
         seed, own = int(row[0]) * 256 + int(row[1]), self.problem.differentiated
         return Case(values=sound(self.problem, values), family=family, seed=seed, differentiated=own)
@@ -86,7 +86,9 @@ class InputBytes:
         shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
         numbers = own[2:].reshape(largest)[tuple(slice(n) for n in shape)]
         if not i.is_free:
-            few = FEW[own[0] % len(FEW)] if i.concrete and isinstance(i.domain, Domain) else 256  # so that what is compared ties
+            few = (
+                DISTINCT_VALUES[own[0] % len(DISTINCT_VALUES)] if i.concrete and isinstance(i.domain, Domain) else 256
+            )  # so that comparisons tie
             found = of_bytes(i, numbers.astype(np.int64) % few, sizes, self.dtype)
         else:
             found = decode(numbers.view(np.int8), AMPLITUDES[own[0] % 4], SCALES[own[1] % 4]).astype(self.dtype)
@@ -94,7 +96,7 @@ class InputBytes:
 
 
 def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
-    """The families that the problem has, each with its share of the cases, which need not add up to 1."""
+    """The families of the problem, each with its share of the cases; the shares need not add up to 1."""
     problem = oracle.problem
     if problem.example is not None:
         return _around(oracle)
@@ -105,8 +107,8 @@ def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case],
         "repeated": (_drawn(plain, "repeated").map(lambda c: _repeated(problem, c)), 0.08),
         "scaled": (_drawn(plain, "scaled").map(lambda c: _scaled(problem, c)), 0.08),
     }
-    if len(problem.dims) in LARGER:
-        found["larger"] = (_drawn(_layout(oracle, LARGER), "larger").map(lambda c: off_the_grid(problem, c)), 0.04)
+    if len(problem.dims) in LARGER_SIZES:
+        found["larger"] = (_drawn(_layout(oracle, LARGER_SIZES), "larger").map(lambda c: off_the_grid(problem, c)), 0.04)
     if problem.loss and problem.inputs[0].is_free:
         found["scores far apart"] = (_drawn(plain, "scores far apart").map(_far_apart), 0.08)
     if not all(i.is_free for i in problem.variables):
@@ -117,7 +119,7 @@ def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case],
     return found
 
 
-AROUND = {"near": 0.4, "rounded": 0.2, "tied": 0.15, "zeroed": 0.15}
+WAYS_AROUND = {"near": 0.4, "rounded": 0.2, "tied": 0.15, "zeroed": 0.15}
 """Shares of the ways to draw around an example."""
 
 
@@ -126,7 +128,7 @@ def _around(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], 
     problem, example = oracle.problem, oracle.problem.example
     assert example is not None
     zeros = any(has_zeros(np.asarray(example[name])) for name in problem.differentiated)
-    found = {name: (_beside(oracle, name), share) for name, share in AROUND.items() if zeros or name != "zeroed"}
+    found = {name: (_beside(oracle, name), share) for name, share in WAYS_AROUND.items() if zeros or name != "zeroed"}
     if zeros:
         found["origin"] = (st.just(_origin(oracle)), 0.0)
     if oracle.has_switches:
@@ -140,7 +142,7 @@ def _beside(oracle: InstanceOracle, family: str) -> st.SearchStrategy[Case]:
 
 
 def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
-    """The example where the seed is 0."""
+    """A point near the example, which itself is drawn for the seed 0."""
     problem, rng = oracle.problem, np.random.default_rng(seed)
     assert problem.example is not None
     values = {name: in_dtype(a, oracle.dtype) for name, a in problem.example.items()}
@@ -153,7 +155,7 @@ def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
 
 
 def _origin(oracle: InstanceOracle) -> Case:
-    """0 wherever the example's numbers are not all of one sign."""
+    """The example with 0 for every input whose numbers do not share one sign."""
     case = _beside_at(oracle, "origin", 0)
     return case.but(**{i.name: np.zeros_like(case[i.name]) for i in oracle.problem.variables if i.is_free})
 
@@ -168,7 +170,7 @@ def _drawn(layout: InputBytes, family: str) -> st.SearchStrategy[Case]:
 
 
 def off_the_grid(problem: Problem, case: Case) -> Case:
-    """Full mantissas: each real number, and each of a domain between its ends, moved a little by the seed; 0 leaves them."""
+    """Full mantissas: each real number, and each inside a bounded domain, moved slightly by the seed; 0 leaves them."""
     if case.seed == 0:
         return case
     rng = np.random.default_rng(case.seed)
@@ -183,7 +185,7 @@ def off_the_grid(problem: Problem, case: Case) -> Case:
 
 
 def _kept(domain: Domain, before: NDArray[np.float64], after: NDArray[np.float64], dtype: str) -> Floats:
-    """The numbers after a move in the dtype, where they still belong to the domain; else as before."""
+    """The numbers after a move, in the dtype, if they still belong to the domain; else as before."""
     there = after.astype(dtype)
     return np.asarray(np.where(domain.holds(there), there, before.astype(dtype)))
 
@@ -193,7 +195,7 @@ def _like(a: Any, found: Floats) -> Any:
 
 
 def _repeated(problem: Problem, case: Case) -> Case:
-    """Rows that are equal, so that what is compared ties."""
+    """The case with equal rows, so that comparisons tie."""
     first = problem.inputs[0].dims[:1]
     rows = {i.name: case[i.name] for i in problem.inputs if first and i.dims[:1] == first and len(case[i.name]) > 1}
     twice = {name: np.ascontiguousarray(a[np.arange(len(a)) // 2]) for name, a in rows.items()}
@@ -201,24 +203,24 @@ def _repeated(problem: Problem, case: Case) -> Case:
 
 
 def _scaled(problem: Problem, case: Case) -> Case:
-    """One input of real numbers much larger, or smaller, than the others."""
+    """The case with one input of real numbers much larger, or smaller, than the others."""
     free = [i.name for i in problem.inputs if i.is_free]
     if not free:
         return case
-    name, by = free[case.seed % len(free)], SCALED[case.seed // len(free) % len(SCALED)]
+    name, by = free[case.seed % len(free)], INPUT_FACTORS[case.seed // len(free) % len(INPUT_FACTORS)]
     return case.but(**{name: _like(case[name], np.asarray(case[name]) * np.dtype(case.dtype).type(by))})
 
 
 def _far_apart(case: Case) -> Case:
-    """Scores times the power of two that makes the greatest as large as wanted."""
+    """The scores times the power of two that gives the greatest the wanted size."""
     x = case.x
     top = float(np.max(np.abs(x), initial=0.0))
-    reach = APART[case.dtype][case.seed % 2]
+    reach = GREATEST_SCORES[case.dtype][case.seed % 2]
     return case if top == 0 else case.at(np.asarray(x * x.dtype.type(2.0 ** np.floor(np.log2(reach / top)))))
 
 
 def _near_ends(problem: Problem, case: Case) -> Case:
-    """Numbers of bounded domains next to their ends: a few floats away, or as small as a float is."""
+    """The case with numbers of bounded domains next to their ends: a few floats away, or as small as floats can be."""
     rng, moved = np.random.default_rng(case.seed), {}
     for i in problem.variables:
         if not i.is_free and isinstance(i.domain, Domain):
@@ -229,19 +231,19 @@ def _near_ends(problem: Problem, case: Case) -> Case:
     return case.but(**moved)
 
 
-LEAST = {"float64": (2.0**-80, 2.0**-300, 2.0**-500), "float32": (2.0**-40, 2.0**-60)}
-"""Numbers next to an end at 0: a product of two is no subnormal yet, whose roundings a logarithm would blow up."""
+NEAR_ZERO = {"float64": (2.0**-80, 2.0**-300, 2.0**-500), "float32": (2.0**-40, 2.0**-60)}
+"""Numbers next to an end at 0: a product of two is not yet subnormal, whose rounding errors a logarithm would magnify."""
 
 
 def _ends(domain: Domain, dtype: str) -> list[float]:
-    """The ends where they belong to the domain, the floats next to them, and some on the way there."""
+    """The ends if they belong to the domain, the floats next to them, and some on the way there."""
     own, found = np.dtype(dtype).type, []
     info = np.finfo(dtype)
     for end, inwards in ((domain.low, np.inf), (domain.high, -np.inf)):
         if np.isfinite(end):
-            near = np.nextafter(own(end), own(inwards)) if end else np.sign(inwards) * LEAST[dtype][0]
+            near = np.nextafter(own(end), own(inwards)) if end else np.sign(inwards) * NEAR_ZERO[dtype][0]
             found += [end, float(near), *(float(end + np.sign(inwards) * info.eps * 2.0**k) for k in (1, 8, 16))]
-            found += [np.sign(inwards) * t for t in LEAST[dtype]] if end == 0 else []
+            found += [np.sign(inwards) * t for t in NEAR_ZERO[dtype]] if end == 0 else []
     return [t for t in found if t in domain]
 
 
@@ -254,18 +256,18 @@ def _on_kinks(draw: st.DrawFn, oracle: InstanceOracle, plain: st.SearchStrategy[
 
 @st.composite
 def _near_kinks(draw: st.DrawFn, oracle: InstanceOracle, plain: st.SearchStrategy[Case]) -> Case:
-    """The same, and then a little beside it."""
+    """A case slightly beside a kink along one coordinate."""
     case, found = _solved(oracle, draw(plain))
     if found is None:
         return replace(case, family="kink missed")
     rng, x = np.random.default_rng(case.seed), case.x.copy()
-    x.flat[found[0]] = beside(x.flat[found[0]], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[case.dtype], endpoint=True)))
+    x.flat[found[0]] = beside(x.flat[found[0]], int(rng.choice((1, -1))), int(rng.integers(*EXPONENTS[case.dtype], endpoint=True)))
     fits = _inside(oracle, case, found[0], float(x.flat[found[0]]))
     return replace(case.at(x), family="near a kink") if fits else replace(case, family="kink")
 
 
 def _solved(oracle: InstanceOracle, case: Case) -> tuple[Case, tuple[int, bool] | None]:
-    """The case with one number solved for a gap of 0, its place, and whether the gap is exactly 0; as it is where none is."""
+    """The case with one number solved so that a gap is 0, its position, and whether the gap is exactly 0; unchanged if there is none."""
     try:
         parts = oracle.problem.parts(case.values)
     except NotTraced:
@@ -286,7 +288,7 @@ def _solved(oracle: InstanceOracle, case: Case) -> tuple[Case, tuple[int, bool] 
 
         with precision():
             straight = zero(at, 1.0, 1)
-            moved = zero(at, SECANT, MOST_STEPS) if straight is None else straight
+            moved = zero(at, SECANT_LENGTH, MOST_STEPS) if straight is None else straight
         if moved is None:
             continue
         there = x.dtype.type(float(row[j] + moved))
@@ -306,16 +308,16 @@ def _some(rng: np.random.Generator, n: int) -> Iterator[int]:
 
 
 def _inside(oracle: InstanceOracle, case: Case, place: int, t: float) -> bool:
-    """Whether a number may stand at this place of x."""
+    """Whether a number is allowed at this position of x."""
     domain = oracle.problem.input(case.place(np.unravel_index(place, case.x.shape))[0]).domain
     return isinstance(domain, Domain) and t in domain
 
 
 def checked(problem: Problem, case: Case) -> Case:
-    """The case as one of the problem, however it was written: the numbers of the dtype, whole ones where labels are due. Values of
-    parameters may stand beside.
+    """The case in the problem's own types, however it was written: numbers of the dtype, whole ones for labels. Values of parameters are
+    allowed in addition.
 
-    Raises ValueError where its values are none of the problem.
+    Raises ValueError for values that do not fit the problem.
     """
     parameters = {name: case[name] for name in problem.parameters if name in case.values}
     if any(not problem.parameters[name].low < value < problem.parameters[name].high for name, value in parameters.items()):
@@ -338,11 +340,11 @@ def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def ordinary(oracle: InstanceOracle, count: int, *, alike: bool = False) -> list[Case]:
-    """Cases off the grid, the same ones each time; of one size where they shall be `alike`. Of code, points near its example."""
+    """Cases off the grid, the same ones each time; of one size if `alike`. For code, points near its example."""
     if oracle.problem.example is not None:
         return [_beside_at(oracle, "near", seed) for seed in range(1, count + 1)]
     layout, rng = _layout(oracle, SIZES), np.random.default_rng(5)
     raw = rng.integers(0, 256, (count, layout.length), dtype=np.uint8)
     dims = len(oracle.problem.dims)
-    raw[:, HEAD : HEAD + dims] = layout.most - layout.least - rng.integers(0, 2 - alike, (count, dims))
+    raw[:, SEED_BYTES : SEED_BYTES + dims] = layout.most - layout.least - rng.integers(0, 2 - alike, (count, dims))
     return [off_the_grid(oracle.problem, layout.case(row.tobytes(), "ordinary")) for row in raw]

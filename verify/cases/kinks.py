@@ -1,8 +1,8 @@
 """Points exactly on kinks, and beside them: from a distance of 0.1 down to one unit in the last place.
 
-A switch of one example is solved for one class's bias: with a column of ones in X, moving W[j, −1] by −gap/slope puts
-the switch at exactly 0. On the lattice the solution is representable, and the oracle's exact sign confirms it. A margin of 0.9 is a
-float of many digits: a score that is the bias alone may hold it, else the nearest one is taken, where rounding decides the tie.
+A switch of one example is solved for one class's bias: with a column of ones in X, moving W[j, −1] by −gap/slope makes the switch exactly
+0. On the lattice the solution is representable, and the oracle's exact sign confirms it. A margin of 0.9 is a float of many digits: a score
+that is the bias alone may hold it, otherwise the nearest one is taken, where rounding decides the tie.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from verify.oracle import Oracle, exact
 from verify.tape.balls import precision
 
 MOST_KINKS = 4
-SECANT, MOST_STEPS, TIED = 2.0**-40, 16, 2.0**-60
-"""Newton's method on a curved gap: slopes over so long a step, good to a third of the balls' digits, so that each round gains as
-many; how many rounds; and what is left of the gap at the end, less than any float of a size that is drawn can show."""
+SECANT_LENGTH, MOST_STEPS, TIED_GAP = 2.0**-40, 16, 2.0**-60
+"""Newton's method on a curved gap: the length of the secant, accurate to a third of the balls' digits, so that each round gains as many;
+the number of rounds; and the remaining gap at the end, less than any float of a drawn size can show.
+"""
 
-KEPT = 1024
-"""Points on kinks that are kept: all laws on a candidate draw many of the same."""
+CACHE_SIZE = 1024
+"""Cached points on kinks: all laws on a candidate draw many of the same."""
 
 _known: WeakKeyDictionary[Oracle, OrderedDict[Hashable, tuple[NDArray[np.floating], dict[int, bool]]]] = WeakKeyDictionary()
 
-NEAREST = {"float64": (3, 54), "float32": (3, 25)}
+EXPONENTS = {"float64": (3, 54), "float32": (3, 25)}
 """A point near a kink is 2^-k away: from about 0.1 down to one unit in the last place."""
 
 
 def has_kinks(oracle: Oracle) -> bool:
-    """Whether the loss has switches at all."""
+    """Whether the loss has switches."""
     return bool(oracle.example.switches)
 
 
@@ -53,19 +54,19 @@ def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
 
 @st.composite
 def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
-    """The same, and then a little beside each of them; the side and the distance follow from the case's seed, so that a few
-    cases spread over all distances.
+    """A lattice point slightly beside 1 to MOST_KINKS kinks; the side and the distance follow from the case's seed, so that a few cases
+    cover all distances.
     """
     case, solved = draw(_solved(dtype, oracle))
     rng, W = np.random.default_rng(case.seed), case["W"].copy()
     for j in solved:
-        W[j, -1] = beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[dtype], endpoint=True)))
+        W[j, -1] = beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*EXPONENTS[dtype], endpoint=True)))
     return replace(case.but(W=W), family="near a kink" if solved else "kink missed")
 
 
 @st.composite
 def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int, bool]]:
-    """The case on its kinks, and the classes whose biases were solved for them, each with whether its kink is met exactly."""
+    """The case on its kinks, and the classes whose biases were solved for them, each with whether its kink is hit exactly."""
     case = one_score(draw(lattice(dtype, classes=among(oracle, CLASSES))), oracle)
     W, X, y = case["W"], case["X"], case["y"]
     if len(X) > 1 and draw(st.booleans()):
@@ -81,14 +82,14 @@ def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int
     known, key = _known.setdefault(oracle, OrderedDict()), (case.key, *places)
     if key not in known:
         known[key] = _onto(oracle, case, places)
-        if len(known) > KEPT:
+        if len(known) > CACHE_SIZE:
             known.popitem(last=False)
     W, solved = known[key]
     return case.but(W=W), solved
 
 
 def _onto(oracle: Oracle, case: Case, places: Sequence[tuple[int, int]]) -> tuple[NDArray[np.floating], dict[int, bool]]:
-    """The weights moved onto the kinks of these examples, each one of its gaps, and the classes that were moved for them."""
+    """The weights moved onto the kinks of these examples, each with one of its gaps, and the classes that were moved."""
     W, X, y = case["W"].copy(), case["X"], case["y"]
     solved: dict[int, bool] = {}
     for i, gap in places:
@@ -98,7 +99,7 @@ def _onto(oracle: Oracle, case: Case, places: Sequence[tuple[int, int]]) -> tupl
 
 
 def beside(w: np.floating, side: int, bits: int) -> np.floating:
-    """W moved by ±2^-bits, or to the next float where that is further."""
+    """The number moved by ±2^-bits, or to the next float if that is farther."""
     there, following = w + w.dtype.type(side * 2.0**-bits), np.nextafter(w, w.dtype.type(side * np.inf))
     return max(there, following) if side > 0 else min(there, following)
 
@@ -106,8 +107,8 @@ def beside(w: np.floating, side: int, bits: int) -> np.floating:
 def solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, gap: int, fixed: Container[int]) -> int | None:
     """Moves the bias of one class that is not fixed, in place, so that the gap is 0; returns the class.
 
-    Where no bias holds the tie, the other weights of a class are cleared, whose score then is its bias. None where no free class moves
-    the gap, or none of these numbers holds it.
+    If no bias has the tie, the other weights of a class are cleared, whose score then is its bias. None if no free class moves the gap, or
+    no float gives 0.
     """
     before = W.copy()
     found = _moved(oracle, W, x, label, gap, fixed)
@@ -125,7 +126,9 @@ def tie(
     examples: Iterable[int],
     rng: np.random.Generator,
 ) -> list[int]:
-    """Moves one bias after the other, in place, so that one switch of each of these examples, drawn by `rng`, is 0; the classes moved."""
+    """Moves one bias after the other, in place, so that one switch of each of these examples, drawn by `rng`, is 0; returns the moved
+    classes.
+    """
     solved: list[int] = []
     for i in examples:
         gaps = len(oracle.formula(len(W), int(y[i])).gaps)
@@ -137,7 +140,9 @@ def tie(
 def _moved(
     oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, gap: int, fixed: Container[int]
 ) -> tuple[int, bool] | None:
-    """The same, and whether the gap is exactly 0; where no number holds that, the bias is the one nearest to it."""
+    """Moves the bias of one class as `solve` does; returns it, and whether the gap is exactly 0; otherwise
+    the bias is the nearest float.
+    """
     formula, found = oracle.formula(len(W), label), None
     for cleared, j in product((False, True), (j for j in range(len(W)) if j not in fixed)):
         before = W[j].copy()
@@ -156,7 +161,7 @@ def _moved(
 
 
 def _tied(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, gap: int, j: int) -> np.floating | None:
-    """The number nearest to the bias of class j at which the gap is 0: by a secant where it is straight, else by Newton's method."""
+    """The float nearest to the bias of class j at which the gap is 0: by a secant if the gap is linear, else by Newton's method."""
     formula, scores = oracle.formula(len(W), label), exact.product(x[None, :], W)[0]
 
     def at(moved: arb) -> arb:
@@ -164,13 +169,13 @@ def _tied(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], labe
 
     with precision():
         straight = zero(at, 1.0, 1)
-        moved = zero(at, SECANT, MOST_STEPS) if straight is None else straight
+        moved = zero(at, SECANT_LENGTH, MOST_STEPS) if straight is None else straight
         bias = None if moved is None else W.dtype.type(float(exact.ball(W[j, -1]) + moved))
     return bias if bias is not None and np.isfinite(bias) else None
 
 
 def zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
-    """A zero of a function, from 0 on, by slopes over a step; None where `most` of them do not lead to one."""
+    """A zero of a function near 0, by secants of this step; None if `most` of them do not reach one."""
     moved = arb(0)
     left = at(moved)
     for _ in range(most):
@@ -179,9 +184,9 @@ def zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
             return None
         moved = (moved - left / slope).mid()
         left = at(moved)
-    return moved if abs(left) < TIED else None
+    return moved if abs(left) < TIED_GAP else None
 
 
 def _seen(oracle: Oracle, scores: Sequence[arb], label: int) -> list[arb]:
-    """The inputs of a formula with its parameters as the dtype holds them: that is where a candidate sees a tie."""
+    """The inputs of a formula with its parameters rounded to the dtype, since that decides where a candidate has a tie."""
     return [*scores, *oracle.target(label), *oracle.seen]

@@ -1,4 +1,4 @@
-"""The mixture of cases that an objective is judged on: its families, each with its share."""
+"""The mixture of cases for an objective: its families, each with its share."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from verify.cases.tails import tails
 from verify.oracle import Oracle, Truth
 
 ORACLES = 8
-"""Whose families are kept: of a candidate at one dtype, and at the other values of its parameters."""
+"""Cached families: of a candidate at one dtype, and at the other values of its parameters."""
 
 
 @lru_cache(maxsize=ORACLES)
 def families(truth: Truth) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
-    """The families that the objective has, the simplest first, each with its share of the cases.
+    """The families of the objective, the simplest first, each with its share of the cases.
 
-    A search of its own for each family: one search over all of them would follow the greatest strain into one family
-    and hardly look at the rest. They are made once for all laws on a candidate: strategies look into themselves when they are first drawn
-    from.
+    Each family has its own search: one search over all of them would follow the greatest strain into one family and hardly examine the
+    rest. They are made once for all laws on a candidate, since strategies validate themselves when they are first drawn from.
     """
     if truth.named is not None:
         return _shared(inputs.families(truth.named))

@@ -14,10 +14,10 @@ from verify.spec.loss import Parameter
 
 
 def checked(case: Case, parameters: Mapping[str, Parameter]) -> Case:
-    """The case with all real arrays in the dtype of its point and a λ of its own kind, however it was written. Values of parameters of the
-    loss may stand beside.
+    """The case with all real arrays in the dtype of its point and λ as a float, however it was written. Values of parameters of the loss
+    are allowed in addition.
 
-    Raises ValueError where it has other values, or they do not fit each other.
+    Raises ValueError for other values, or values that do not fit each other.
     """
     own = {name: value for name, value in case.values.items() if name in parameters}
     if any(isinstance(value, np.ndarray) or not parameters[name].low < value < parameters[name].high for name, value in own.items()):
@@ -40,8 +40,8 @@ def checked(case: Case, parameters: Mapping[str, Parameter]) -> Case:
 
 
 def of_form(case: Case, form: Form) -> Case:
-    """The case with the same scores, as one of this form: what a candidate was first asked may be of the other one, and witnesses of an
-    earlier version have scores as W, their transpose, of which each row of X picks a column.
+    """The case with the same scores in this form: the first calls of a candidate may use the other one, and witnesses of an earlier version
+    have the transposed scores as W, of which each row of X selects a column.
     """
     own = form_of(case.values)
     if own is form:

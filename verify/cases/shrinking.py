@@ -1,7 +1,7 @@
 """Simpler cases than one that breaks a law: fewer examples, features and classes, then plainer numbers.
 
-The engine shrinks the bytes that a family decodes, and a family draws its sizes first: with other sizes the same bytes are other
-numbers, so it seldom gets to fewer of them. Here a part is left out and the rest stays as it is.
+The engine shrinks the bytes that a family decodes, and a family draws its sizes first: with other sizes the same bytes are other numbers,
+so it seldom reaches smaller ones. Here a part is removed and the rest stays.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from verify.cases.case import Case
 from verify.form import form_of
 
-NONE: Mapping[str, float] = MappingProxyType({})
+NO_PARAMETERS: Mapping[str, float] = MappingProxyType({})
 
 MOST_SINGLES = 8
-"""Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
+"""Examples, features, classes and entries that are removed one by one; from larger cases parts are removed first."""
 
 
-def shrink_steps(case: Case, *, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
-    """Each is simpler than the case: the greatest steps first. Without `classes` all of them stay. Parameters that the case names go to
-    their `defaults`.
+def shrink_steps(case: Case, *, classes: bool = True, defaults: Mapping[str, float] = NO_PARAMETERS) -> Iterator[Case]:
+    """Simpler cases than this one, the greatest steps first. Without `classes` all classes stay. Parameters that the case names go to their
+    `defaults`.
     """
     away = {name: value for name, value in defaults.items() if case.values.get(name, value) != value}
     yield from (case.but(**some) for some in (away, *({name: away[name]} for name in away if len(away) > 1)) if some)
@@ -36,8 +36,8 @@ def shrink_steps(case: Case, *, classes: bool = True, defaults: Mapping[str, flo
 
 
 def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
-    """As few as need be, for a question that is dear: is sent whether each breaks too. Zeros of the smallest shape come first, then zeros
-    with one size of the case, which is halved; where it is not a size that matters, the `shrink_steps`.
+    """As few cases as possible, for an expensive test: receives by `send` whether each breaks too. Zeros of the smallest shape come first,
+    then zeros with one size of the case, which is halved; if no size matters, the `shrink_steps`.
     """
     form = form_of(case.values)
     own = form.dimensions(case.values)
@@ -69,9 +69,9 @@ def shrunk(
     most: int,
     *,
     classes: bool = True,
-    defaults: Mapping[str, float] = NONE,
+    defaults: Mapping[str, float] = NO_PARAMETERS,
 ) -> Case:
-    """The case after as many simplifications as keep breaking, of at most `most` that are tried."""
+    """The case after all simplifications that keep breaking, trying `most` at most."""
     tries, again = 0, True
     while again:
         again = False
@@ -102,7 +102,7 @@ def _with_examples(case: Case, kept: NDArray[np.intp]) -> Case:
 
 
 def _features(case: Case) -> Iterator[Case]:
-    """The last column, the bias, stays."""
+    """The case with fewer features; the last column, the bias, stays."""
     D = case["W"].shape[1]
     if D > 1:
         yield _with_features(case, np.array([D - 1]))
@@ -121,7 +121,7 @@ def _with_features(case: Case, kept: NDArray[np.intp]) -> Case:
 
 
 def _classes(case: Case) -> Iterator[Case]:
-    """Classes without an example are left out; two classes are the fewest."""
+    """The case with fewer classes: those without an example are removed, down to two."""
     C, present = form_of(case.values).classes(case.values), np.unique(case["y"])
     if 2 <= len(present) < C:
         yield _with_classes(case, present)

@@ -1,1 +1,3 @@
-"""The commands, one module each with a `command`; those of `bench`, `descent`, `gate` and `report` stand there. `verify.cli` lists all."""
+"""The commands, one module each with a `command`; those of `bench`, `descent`, `gate` and `report` are in their packages. `verify.cli`
+lists all.
+"""

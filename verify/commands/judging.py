@@ -1,18 +1,20 @@
-"""What `verify check` and `verify run` have in common: their options, the guard, progress, and proofs beside the verdicts."""
+"""What `verify check` and `verify run` share: options, the guard, progress, and proofs beside the verdicts."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify.commands import options
 from verify.errors import seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
+from verify.report.options import all_of, no_progress
 
 if TYPE_CHECKING:
     from verify.campaign.task import Inapplicable
@@ -26,24 +28,20 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
     return given
 
 
-def shared(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that judging commands have in common."""
-    options = [
-        click.option("--profile", type=click.Choice(list(PROFILES)), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
-        click.option("--seed", type=int, help="Seed of the search (default 0)."),
-        click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
-        click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
-        click.option("--in-process", is_flag=True, help="Without the guard: for a debugger. A crash or a hang is then ours."),
-        click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
-        click.option("--quiet", is_flag=True, help="No progress."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+shared = all_of(
+    click.option("--profile", type=click.Choice(list(PROFILES)), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
+    click.option("--seed", type=int, help="Seed of the search (default 0)."),
+    click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
+    click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
+    options.in_process,
+    click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
+    no_progress,
+)
+"""The options that judging commands share."""
 
 
 def prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
-    """Lets the workers' server start beside our own imports: either takes half a second or more."""
+    """Starts the workers' server while this process does its own imports: each takes half a second or more."""
     if not in_process:
         from verify.campaign import process_group
         from verify.campaign.server import prepare, quiet
@@ -61,14 +59,14 @@ def judge(
     quiet: bool,
     **how: Any,
 ) -> Report:
-    """All of them with progress on standard error; `how` are further arguments of `judge_all`."""
+    """Judges the requests with progress on standard error; `how` are further arguments of `judge_all`."""
     from verify.api import judge_all
     from verify.campaign.task import Outcome
     from verify.report import text  # noqa: F401  (to write it: later there may be no file or memory to load it)
     from verify.report.model import installed, libraries
-    from verify.report.progress import outcomes  # and rich: now, while the workers' server starts, and not when all wait for it
+    from verify.report.progress import outcomes  # and rich: now, while the workers' server starts
 
-    for header in (installed, libraries):  # of the report, to be known by then
+    for header in (installed, libraries):  # of the report, computed early
         header()
     callbacks: dict[str, Any] = {"say": lambda line: click.echo(line, err=True), **how}
     names = [t.request.name for r in requests for t in r.tasks()]
@@ -84,7 +82,7 @@ def judge(
 
 
 def proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_process: bool) -> int:
-    """Adds the proofs of all candidates to a document. What is refuted is broken."""
+    """Adds the proofs of all candidates to a document, and returns the exit code: a refutation counts as broken."""
     from verify.campaign.proving import proofs_of
 
     document["proofs"] = proofs_of(requests, in_process=in_process)

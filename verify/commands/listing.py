@@ -12,6 +12,7 @@ import click
 from verify import streams
 from verify.commands.codes import EPILOG, NOTHING_SELECTED
 from verify.errors import UsageError
+from verify.report.options import text_or_json
 from verify.report.reading import printable
 
 
@@ -19,11 +20,11 @@ from verify.report.reading import printable
 @click.argument("what", type=click.Choice(["specs", "laws", "candidates"]))
 @click.argument("words", nargs=-1)
 @click.option("--group", default=None, metavar="NAME", help="Only specs of this group: regression, binary, …")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+@text_or_json
 def command(what: str, words: tuple[str, ...], group: str | None, format_: str) -> int:
     """List the specs, the laws, or the candidates that `verify run` would judge here.
 
-    Of specs WORDS are searched in names, other names, formulas and the functions of libraries; all that is known of those is shown.
+    For specs, WORDS are searched for in names, aliases, formulas and library functions; everything known about the matches is shown.
     """
     if what != "specs" and (words or group is not None):
         raise UsageError(f"verify list {what} takes no words and no --group, which choose among specs: verify list specs huber.")
@@ -46,7 +47,7 @@ def _specs(words: Sequence[str], group: str | None) -> list[dict[str, Any]]:
     from verify.problem.listing import rows
 
     found = rows(words, group)
-    disk_cache.write()  # what was proved of those that ship
+    disk_cache.write()  # cached proofs of shipped specs
     return found
 
 

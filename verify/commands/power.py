@@ -1,4 +1,4 @@
-"""`verify power`: how many wrong gradients does each law catch, and how small an error would it have seen."""
+"""`verify power`: the number of wrong gradients that each law catches, and the smallest error that it would have noticed."""
 
 from __future__ import annotations
 
@@ -6,20 +6,37 @@ from pathlib import Path
 
 import click
 
+from verify.commands import options
 from verify.profiles import PROFILES
+from verify.report.options import text_or_json
 
 
 @click.command("power")
 @click.option("--loss", "losses", multiple=True, metavar="NAME|FILE.py[:NAME]", help="Spec; repeatable. All shipped ones if not given.")
 @click.option("--penalty", default="l2", show_default=True, metavar="NAME|FILE.py[:NAME]", help="Penalty of the objective.")
-@click.option("--dtype", default="float64,float32", show_default=True, metavar="NAMES", help="Dtypes, separated by commas.")
+@click.option(
+    "--dtype",
+    "dtypes",
+    default="float64,float32",
+    show_default=True,
+    callback=options.split,
+    metavar="NAMES",
+    help="Dtypes, separated by commas.",
+)
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True, help="How many cases.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
+@text_or_json
+@options.output
 def command(
-    losses: tuple[str, ...], penalty: str, dtype: str, profile: str, seed: int, laws: tuple[str, ...], format_: str, output: Path | None
+    losses: tuple[str, ...],
+    penalty: str,
+    dtypes: tuple[str, ...],
+    profile: str,
+    seed: int,
+    laws: tuple[str, ...],
+    format_: str,
+    output: Path | None,
 ) -> int:
     """Show how many wrong implementations each law catches, and the smallest error that it sees.
 
@@ -33,12 +50,11 @@ def command(
     from verify.storage import save
     from verify.streams import print_json
 
-    dtypes = tuple(d.strip() for d in dtype.split(","))
-    found = tables(losses or None, penalty=penalty, dtypes=dtypes, profile=profile, seed=seed, laws=laws or None)
+    kill_tables = tables(losses or None, penalty=penalty, dtypes=dtypes, profile=profile, seed=seed, laws=laws or None)
     if output is not None:
-        save(output, as_json({"power": found}) if format_ == "json" else plain(found))
+        save(output, as_json({"power": kill_tables}) if format_ == "json" else plain(kill_tables))
     elif format_ == "json":
-        print_json({"power": found})
+        print_json({"power": kill_tables})
     else:
-        console().print(render(found))
-    return 0 if complete(found, every_law=not laws) else 1
+        console().print(render(kill_tables))
+    return 0 if complete(kill_tables, every_law=not laws) else 1

@@ -1,6 +1,7 @@
-"""Finds out a candidate's conventions: which member of the spec's family it claims to be (layout, reduction, penalty), how it is called.
+"""Inferring a candidate's conventions: the member of the spec's family that it claims to be (layout, reduction, penalty), and how it is
+called.
 
-What a user pins is read without what finds out the rest.
+Conventions that a user pins are read without importing the inference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The combinations of conventions that a candidate's answers agree with; where several still do, more points are asked."""
+"""The combinations of conventions that a candidate's answers agree with; if several do, more points are used."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from verify.spec.objective import Objective
 
 W = TypeVar("W", bound=Labelled)
 
-FARTHER = (0.125, 4.0, 64.0, 1024.0)
-"""Factors of the weights, for what no ordinary point tells apart: a bend that lies far out, or a loss that is 0 nearby."""
-BETWEEN = (0.5, 2.0)
-"""Factors of the weights at which a solution is confirmed: equations are met by odd numbers too, if there are as few of them."""
-ELSEWHERE = (0.5, 2.0)
-"""Factors of a parameter: one that changes nothing on the points asked is not known from them."""
+FAR_FACTORS = (0.125, 4.0, 64.0, 1024.0)
+"""Factors of the weights for what no ordinary point distinguishes: a bend that lies far out, or a loss that is 0 nearby."""
+CONFIRMING_FACTORS = (0.5, 2.0)
+"""Factors of the weights at which a solution is confirmed: wrong numbers satisfy as many equations as there are unknowns, too."""
+PARAMETER_FACTORS = (0.5, 2.0)
+"""Factors of a parameter: if they change nothing at the points used, these do not determine the parameter."""
 
 
 @dataclass(kw_only=True)
 class Questioned(Generic[W]):
-    """One way to call a candidate, the points where it was asked so, and its answers. Raises Misbehaviour where it gives none."""
+    """One way to call a candidate, the points where it was called so, and its answers. Raises Misbehaviour where it gives none."""
 
     candidate: W
     dtype: str
@@ -37,14 +37,14 @@ class Questioned(Generic[W]):
     answers: list[Answer] = field(default_factory=list)
 
     def ask(self, probes: Sequence[Probe]) -> None:
-        """Asks more."""
+        """Calls the candidate at further points."""
         for probe in probes:
             self.watch(probe)
             self.answers.append(self.candidate(**probe))
             self.probes.append(probe)
 
     def ask_where_finite(self, probes: Sequence[Probe]) -> None:
-        """Asks more, and leaves out what it gives no answer to: it overflows there, which is no convention."""
+        """Calls the candidate at further points, without those where it gives no answer: it overflows there, which is no convention."""
         for probe in probes:
             with suppress(Misbehaviour):
                 self.ask([probe])
@@ -52,11 +52,11 @@ class Questioned(Generic[W]):
                     self.probes.pop(), self.answers.pop()
 
     def agrees(self, objective: Objective) -> bool:
-        """Whether the loss of every answer is the objective's; the gradient, where there is no loss."""
+        """Whether every answer has the objective's loss, or its gradient if there is no loss."""
         return self._all(objective, self._gradient if not self.candidate.has_loss else self._value)
 
     def gradient_agrees(self, objective: Objective) -> bool:
-        """The same of the gradient."""
+        """Whether every answer has the objective's gradient."""
         return self._all(objective, self._gradient)
 
     def _all(self, objective: Objective, at: Callable[[Oracle, Probe, Answer], bool]) -> bool:
@@ -73,12 +73,12 @@ class Questioned(Generic[W]):
         return bool(oracle.at(**probe).gradient.distance(answer.gradient).strain <= 1)
 
     def fitting(self, members: Sequence[Objective], *, free: Sequence[str]) -> list[Objective]:
-        """The members that agree, the likeliest first; `free` are the parameters that may have another value than theirs.
+        """The members that agree, the likeliest first; `free` are the parameters that may have other values than theirs.
 
-        Where there are several, weights of other sizes are asked too, as far as the candidate answers to these.
+        If there are several, weights of other sizes are used too, where the candidate answers.
         """
         fits = self._with_elsewhere([m for m in members if self.agrees(m)], free)
-        for probe in sized(self.probes[0], members[0].form, FARTHER):
+        for probe in sized(self.probes[0], members[0].form, FAR_FACTORS):
             if len(fits) < 2:
                 break
             self.ask_where_finite([probe])
@@ -89,7 +89,7 @@ class Questioned(Generic[W]):
         return fits + [m for m in elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
 
     def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
-        """The members with some of the free parameters where they agree, on weights of other sizes too."""
+        """The members with values of some free parameters for which they agree, also for weights of other sizes."""
         everywhere = replace(self, probes=[*self.probes], answers=[*self.answers])
         everywhere.ask_where_finite(more_probes(self.probes, members[0]))
         questions = list(zip(everywhere.probes, everywhere.answers, strict=True))
@@ -100,12 +100,12 @@ class Questioned(Generic[W]):
                 yield system.sure(objective)
 
     def _agrees_elsewhere(self, objective: Objective) -> bool:
-        """On weights of sizes that nothing was solved from; and of fewer examples, if it takes them: of as many everywhere a mean of
-        three times the loss is a sum.
+        """Whether the objective agrees for sizes of weights that it was not solved from; and for fewer examples, if the candidate accepts
+        them: with a fixed number of three, a mean times three equals the sum.
         """
         there = replace(self, probes=[], answers=[])
         try:
-            there.ask([p for probe in self.probes for p in sized(probe, objective.form, BETWEEN)])
+            there.ask([p for probe in self.probes for p in sized(probe, objective.form, CONFIRMING_FACTORS)])
         except Misbehaviour:
             return False
         first = self.probes[0]
@@ -115,17 +115,19 @@ class Questioned(Generic[W]):
 
 
 def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
-    """The same member with each of its free parameters at other values of its domain."""
+    """The member with each of its free parameters at other values of its domain."""
     for name in free:
         t, domain = objective.parameters[name], objective.domains[name]
-        for other in (factor * t if t else factor for factor in ELSEWHERE):
+        for other in (factor * t if t else factor for factor in PARAMETER_FACTORS):
             if domain.low < other < domain.high:
                 yield objective.at({name: other})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision(Generic[W]):
-    """The ways in which the candidate claims combinations, those in which it answers, and else its complaint at `question`."""
+    """The ways to call the candidate in which it agrees with some combination, the ways in which it answers, and else its complaint at
+    `question`.
+    """
 
     fits: list[tuple[Questioned[W], list[Objective]]]
     answered: list[Questioned[W]]
@@ -134,13 +136,13 @@ class Decision(Generic[W]):
 
     @property
     def used(self) -> tuple[W, Objective]:
-        """The way that is used and its member: where its loss leaves several, the first that its gradient fits too."""
+        """The way that is used and its member: if the loss leaves several, the first that agrees with the gradient too."""
         fits = next(((a, ms) for a, ms in self.fits if len(self.fits) > 1 and a.gradient_agrees(ms[0])), self.fits[0])
         return fits[0].candidate, fits[1][0]
 
     @property
     def doubts(self) -> dict[str, tuple[object, ...]]:
-        """By convention, the values that cannot be told apart on any point asked, the one that is used first."""
+        """By convention, the values that no point used distinguishes, the chosen one first."""
         way, used = self.used
         every = [used, *(o for _, members in self.fits for o in members)]
         told: dict[str, list[object]] = {
@@ -162,9 +164,10 @@ def decide(
     dtype: str,
     watch: Watch,
 ) -> Decision[W]:
-    """Asks in each way, until one fits unless `every` is to be known; the later points where it answers to the earlier ones in no way.
+    """Tries each way, up to the first that fits unless `every` one is needed; uses the later points if it answers at the earlier ones in no
+    way.
 
-    `free` are the parameters that may have another value than that of the members.
+    `free` are the parameters that may have other values than the members'.
     """
     fits: list[tuple[Questioned[W], list[Objective]]] = []
     answered: list[Questioned[W]] = []

@@ -1,4 +1,4 @@
-"""A candidate beside the spec's formula that it claims to compute, both as code of the same inputs: for proofs."""
+"""A candidate and the spec's formula that it claims to compute, both as code of the same inputs: for proofs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FIRST, LAST, SAVED, SAVED_FIRST = BACKWARDS
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BySpec:
     """`code` has the formula as its loss, and the candidate's gradients. `answer` returns the candidate's own value and these; it is None
-    where there is no value. `inputs` are in the order of the code's; those that are `fixed` have these values in real points, `concrete`
-    are numbers that the formula asks about. `case` has the values as laws name them, and `assumed` says what is one case of many.
+    if there is no value. `inputs` are in the order of the code's; those that are `fixed` have these values in real points, `concrete` ones
+    are numbers that the formula branches on. `case` has the values by the names that laws use, and `assumed` says what is one case of many.
     """
 
     code: Code
@@ -45,8 +45,8 @@ class BySpec:
     assumed: tuple[str, ...] = ()
 
     def pattern(self, values: Values) -> dict[str, Any]:
-        """The values of one pattern as the code takes them: what is fixed at its values, and what is asked about as no arrays of floats,
-        which are recorded.
+        """The values of one pattern as the code takes them: fixed inputs at their values, and inputs that are branched on not as arrays of
+        floats, which would be recorded.
         """
         found = {name: self._fixed(name, a) for name, a in values.items()}
         return {name: _plain(a) if name in self.concrete and np.asarray(a).dtype.kind == "f" else a for name, a in found.items()}
@@ -58,14 +58,14 @@ class BySpec:
 
 
 def by_spec(found: Conventions, *, every: bool = True) -> BySpec:
-    """Of a candidate whose conventions are found out. Parameters that it takes are inputs, of `every` value, or stay as they are, as plain
-    numbers. Raises NotTraced for what cannot be recorded beside a formula.
+    """The code of a candidate with known conventions. Parameters that it takes are inputs, of `every` value, or keep their values as plain
+    numbers. Raises NotTraced for code that cannot be recorded with a formula.
     """
     return _of_labels(found, found.objective, every) if isinstance(found.objective, Objective) else _of_inputs(found, every)
 
 
 def conventions_in_words(found: Conventions, *, without: Sequence[str] = ()) -> str:
-    """The claim's conventions in words, without some parameters."""
+    """The claim's conventions in words, without the parameters in `without`."""
     skipped = ("signature", "fits", "found_out", "varied", "ambiguous", "hessian", "framework", "weights")
     return ", ".join(f"{name} {_shown(value)}" for name, value in found.to_dict().items() if name not in (*skipped, *without))
 
@@ -75,7 +75,7 @@ def _shown(value: Any) -> str:
 
 
 def total(formula: Formula, inputs: Sequence[Any]) -> Any:
-    """A formula's value, of single numbers that may be recorded."""
+    """A formula's value, for single numbers that may be recorded."""
     if not formula.value_terms:
         return 0.0
     tape = formula.value_tape
@@ -180,12 +180,12 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
 
 
 def ordinary(targets: Sequence[float] | None) -> tuple[float, ...]:
-    """Some targets of a domain that are neither simple nor at its ends."""
+    """Targets of a domain that are neither simple nor at its ends."""
     return tuple(targets or ())[3:11]
 
 
 def _plain(a: Any) -> Any:
-    """Numbers that are not recorded: nested tuples."""
+    """Numbers that are not recorded, as nested tuples."""
     return tuple(map(_plain, a)) if np.ndim(a) else float(a)
 
 
@@ -198,7 +198,7 @@ def _extra(e: Any, values: Values, examples: int) -> Any:
 
 
 def _penalty(o: Objective, W: Any) -> Any:
-    """R(W)."""
+    """The penalty R(W)."""
     penalty, (classes, features) = o.penalty, np.shape(W)
     columns = features if penalty.bias else features - 1
     found: Any = 0.0
@@ -259,8 +259,8 @@ def _of_inputs(found: Conventions, every: bool) -> BySpec:
 
 
 def _marked(inputs: Sequence[Input], plain: Sequence[Input], values: Values) -> tuple[dict[str, Any], dict[float, Any]]:
-    """The values with a mark in place of each number that is a constant of formulas, and what the marks stand for: so it is seen which
-    element has which of them.
+    """The values with a mark in place of each number that is a constant of formulas, and the number of each mark: this shows which element
+    has which constants.
     """
     found, entries = {name: np.array(a) if isinstance(a, tuple) else a for name, a in values.items()}, dict[float, Any]()
     for i in inputs:
@@ -275,11 +275,11 @@ def _marked(inputs: Sequence[Input], plain: Sequence[Input], values: Values) -> 
 
 
 MARK = 2.0**52
-"""No number that a formula's author would write."""
+"""A number that no author of a formula would write."""
 
 
 def _divisor(o: Instance, parts: Sequence[Part], number: Callable[[float], Any]) -> Any:
-    """What the sum is divided by."""
+    """The divisor of the sum."""
     marked = [p for p in parts if p.weight >= MARK or p.shares.get(o.reduction, 0.0) >= MARK]
     if not marked or o.reduction in ("sum", "mean", "mean of what is kept"):
         whole = o.total(parts)
@@ -292,7 +292,7 @@ def _divisor(o: Instance, parts: Sequence[Part], number: Callable[[float], Any])
 
 
 def _called(way: Call, values: Values, handed: Mapping[str, str]) -> tuple[Any, list[Any]]:
-    """What a function of named inputs returns as its value and its gradients."""
+    """The value and the gradients that a function of named inputs returns."""
     given = [_copied(values[name]) for name in way.names]
     f, names = way.f, way.problem.differentiated
 

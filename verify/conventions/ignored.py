@@ -1,7 +1,7 @@
-"""Labels that a spec ignores, and whether a candidate knows of them: code that is written for classes alone is right as well.
+"""Labels that a spec ignores, and whether a candidate supports them: code written for classes only is right as well.
 
-Such code may look the label up, and read or write outside its arrays: it is asked in a copy of the process first, and what lies beside its
-arrays there is no zero, by which it would seem to ignore the label.
+Such code may look the label up, and read or write outside its arrays: it is called in a copy of the process first, with nonzero numbers
+beside its arrays, since zeros would make it seem to ignore the label.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.candidates.forked import in_a_copy
 from verify.conventions.pins import Conventions
-from verify.conventions.solving import ASKED, fits
+from verify.conventions.solving import SOLVING_POINTS, fits
 from verify.oracle import InstanceOracle
 from verify.problem import MEAN, Instance, Problem, Values, ignoring, small
 from verify.spec.domains import Label
 
 YES, NO = b"y", b"n"
-BESIDE = 7.5
-"""What lies beside the arrays, up to as far as the label leads."""
-FAR = 2**16
-"""Numbers beside an array at most: what looks up one that is further away ends its process."""
+BESIDE_ARRAYS = 7.5
+"""The number beside the arrays, as far as the label reaches."""
+MAX_BESIDE = 2**16
+"""Most numbers beside an array: code that looks up one farther away ends its process."""
 
 
 def ignored_by(problem: Problem) -> int | None:
@@ -33,15 +33,15 @@ def ignored_by(problem: Problem) -> int | None:
 
 
 def limitation(label: int) -> str:
-    """Of a candidate that does not know it."""
+    """The limitation of a candidate that does not support the label."""
     return f"does not compute the loss where a label is {label}, which the spec ignores, and is judged where each label is a class"
 
 
 def is_known(label: int, found: Conventions, dtype: str) -> bool:
-    """Whether the combination that fits where each label is a class fits, by some mean, where the label is ignored too."""
+    """Whether the combination that fits for ordinary classes also fits, with some mean, where the label is ignored."""
     way, claim = found.candidate, found.objective
     problem = ignoring(claim.stated, label)
-    drawn = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in ASKED]
+    drawn = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in SOLVING_POINTS]
     questions = [values for values in drawn if _is_mixed(problem, values)]
     members = [Instance(problem=problem, reduction=r, parameters=claim.parameters, unsure=claim.unsure) for r in problem.reductions]
     oracles = [InstanceOracle(member, dtype) for member in members]
@@ -64,17 +64,17 @@ def is_known(label: int, found: Conventions, dtype: str) -> bool:
 
 
 def _is_mixed(problem: Problem, values: Values) -> bool:
-    """Whether some labels are ignored and some are not."""
+    """Whether some labels are ignored and others are not."""
     ignored = [values[i.name] == i.domain.ignored for i in problem.inputs if isinstance(i.domain, Label)]
     return any(bool(np.any(a) and not np.all(a)) for a in ignored)
 
 
 def _among(a: Any, label: int) -> Any:
-    """The array among other numbers."""
+    """A view of the array surrounded by other numbers."""
     if not isinstance(a, np.ndarray):
         return a
-    width = min(abs(label) + 1, FAR) * max(1, a.size)
-    whole = np.full(a.size + 2 * width, BESIDE, a.dtype)
+    width = min(abs(label) + 1, MAX_BESIDE) * max(1, a.size)
+    whole = np.full(a.size + 2 * width, BESIDE_ARRAYS, a.dtype)
     found = whole[width : width + a.size].reshape(a.shape)
     found[...] = a
     return found

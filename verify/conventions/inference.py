@@ -1,7 +1,7 @@
-"""Conventions are found out, then stated: what exactly a candidate claims to compute, and how it is called.
+"""Inferring and stating what exactly a candidate claims to compute, and how it is called.
 
-The candidate's own loss decides, on points where all members differ by far more than their rounding. Its gradient is then judged
-against that member.
+The candidate's own loss decides, at points where all members differ by far more than their rounding. Its gradient is then judged against
+that member.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from verify.spec.loss import LossSpec
 
 
 def _pinned(f: Callable[..., Any], pins: Pins) -> Callable[..., Any]:
-    """The candidate as a loss alone, where it is said that it has no gradient."""
+    """The candidate as a loss only, if it is declared to have no gradient."""
     return f if pins.gradient is None or isinstance(f, Candidate) else Candidate(loss=f)
 
 
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
-    """The same of a function of named inputs."""
+    """The conventions of a function of named inputs."""
     examine_problem(problem)
     f = inputs.plain(_pinned(f, pins), problem)
     refusals.as_it_is(f)
@@ -46,12 +46,10 @@ def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: 
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
-    """The conventions of `f`, by calling it on a few fixed points in every way that is likely and not pinned.
+    """The conventions of `f`, from calls at a few fixed points in every way that is likely and not pinned.
 
-    `watch` hears of each point before the candidate does.
-
-    Raises UsageError where the pins cannot be true of any candidate, where the loss is not what it claims to be, and where the
-    candidate is called otherwise than any signature, or answers something else.
+    `watch` receives each point before the candidate is called. Raises UsageError if the pins cannot be true of any candidate, if the loss
+    contradicts its claims, and if the candidate has none of the signatures, or returns something else.
     """
     examine_what_is_new(loss)
     if pins.penalty is not None:
@@ -70,8 +68,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
 def _with_parameters(
     f: Callable[..., Any], loss: LossSpec, pins: Pins, found: Callable[[Mapping[str, float]], Conventions], watch: Watch
 ) -> Conventions:
-    """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it fits
-    no combination of conventions at its own defaults of the others, which are something else then.
+    """The conventions with the parameters that the candidate takes passed to it; only required and fixed ones, if it fits no combination of
+    conventions at its own defaults of the others, which then mean something else.
     """
 
     def claimed(given: Mapping[str, float]) -> Conventions:
@@ -90,7 +88,9 @@ def _with_parameters(
 
 
 def _varied(found: Conventions, values: Sequence[Mapping[str, float]], watch: Watch) -> Conventions:
-    """What is found, to be judged at other values of its parameters too. Those that it refuses are told, and nothing is asked there."""
+    """The conventions, to be judged at other values of the parameters too. Values that the candidate refuses
+    are reported, and not judged.
+    """
     kept, refused, question = [], [], found.question
     for some in values if question is not None else ():
         assert question is not None
@@ -125,7 +125,7 @@ def _found(
 
 
 def _complete(f: Callable[..., Any], pinned: str | None) -> None:
-    """Raises UsageError where a function of weights lacks a loss or has a Hessian."""
+    """Raises UsageError if a function of weights lacks a loss or has a Hessian."""
     if isinstance(f, Candidate) and (f.loss is None or f.hess is not None or not f.has_gradient):
         what = "has a Hessian, which is judged of functions of scores" if f.hess else f"has no {'gradient' if f.loss else 'loss'}"
         raise UsageError(f"the candidate {what}: signature {pinned or 'linear'} needs Candidate(loss=…, grad=…).")

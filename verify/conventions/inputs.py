@@ -1,6 +1,6 @@
-"""The conventions of a function of named inputs: the order of its arguments, how it returns gradients, and its reduction.
+"""The conventions of a function of named inputs: the order of its arguments, the form of its gradients, and its reduction.
 
-Its own value decides; where it returns none, its gradient does.
+Its value decides; if it returns none, its gradient does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from verify.candidates.signature import CACHES, POSITIONAL, UPSTREAMS, by_positi
 from verify.conventions import ignored
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
-from verify.conventions.solving import ASKED, CONFIRMED, Answered, answer_at, doubts, fits, gradient_fits, solved, solved_for_each
+from verify.conventions.solving import (
+    CONFIRMING_POINTS,
+    SOLVING_POINTS,
+    Answered,
+    answer_at,
+    doubts,
+    fits,
+    gradient_fits,
+    solved,
+    solved_for_each,
+)
 from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError, unknown
 from verify.oracle.instance import InstanceOracle
@@ -44,7 +54,7 @@ from verify.problem import (
 from verify.spec.function import UPSTREAM
 
 PROBES = ((3, 1), (2, 2), (3, 5))
-"""Sizes and seeds of the first questions: at an end of a domain there may be no value."""
+"""Sizes and seeds of the first points: at an end of a domain there may be no value."""
 OWN_NAMES: dict[str, set[str]] = {
     PREDICTION: signature.PREDICTION | {"p", "prob", "probs", "probability", "probabilities", "log_h", "risk", "mu", "rate", "z"},
     TARGET: signature.TARGET,
@@ -54,20 +64,20 @@ OWN_NAMES: dict[str, set[str]] = {
 }
 
 
-SEVERAL = (2, 3)
-"""Inputs whose names tell nothing, which are tried in all orders."""
+REORDERED_INPUTS = (2, 3)
+"""Numbers of inputs with uninformative names that are tried in all orders."""
 
 Handed = Mapping[str, float | None]
-"""By the names of a candidate's arguments: the values of parameters; None of those that have a number for each class, which are inputs."""
+"""By the names of a candidate's arguments: the values of parameters; None for those that have a number for each class, which are inputs."""
 
 
 def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
-    """How `f` is called, by asking it at a few points in every way that is likely and not pinned, with the parameters that are `handed` to
-    it. Others are found out from its value, or its gradient where it has none.
+    """The conventions of `f`, from calls at a few points in every way that is likely and not pinned, with the parameters that are `handed`
+    to it. Others are inferred from its value, or from its gradient if it has no value.
 
-    Labels that the spec ignores may be none to the candidate: then it is judged where each is a class.
+    If the candidate does not support labels that the spec ignores, it is judged with ordinary classes only.
 
-    Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
+    Raises UsageError if the pins cannot be true of a function of inputs, and if it takes other arguments.
     """
     label = None if pins.reduction == KEPT_MEAN else ignored.ignored_by(problem)
     if label is None:
@@ -79,7 +89,7 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed
 
 
 def _of_weights(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
-    """The same, whatever the weights are that it takes."""
+    """The conventions, whatever the weights that it takes mean."""
     whole = _with_pinned(_with_weights(f, problem), pins)
     if whole.is_weighted and _weighs_classes(f, whole, pins, handed, dtype, watch):
         found = _found_out(f, _with_pinned(problem, pins), pins, handed, dtype, watch)
@@ -108,7 +118,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     for way, _ in answered if free and not found else ():
         if not found and (solution := solved(way, members, free, dtype, watch)) is not None:
             found = [(way, solution, known) for way, known in answered if fits(InstanceOracle(solution, dtype), way, known)]
-    if found:  # several ways to ask a backward have one value, which does not tell them apart
+    if found:  # several ways to call a backward give the same value
         right = (f for f in found if len(found) > 1 and gradient_fits(InstanceOracle(f[1], dtype), f[2]))
         way, member, answers = next(right, found[0])
         known = Conventions(candidate=way, objective=member, fits=True, question=probes[0], limitations=told)
@@ -129,8 +139,8 @@ Fit = tuple[Call, Instance, list[Answered]]
 
 
 def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
-    """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
-    more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*ASKED, *CONFIRMED)]
+    """The fits that also agree at more points: without ignored labels, for example, a mean of what is kept equals the mean of all."""
+    more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*SOLVING_POINTS, *CONFIRMING_POINTS)]
     left: list[Fit] = []
     for _, group in groupby(found, key=lambda fit: id(fit[0])):
         mine = [*group]
@@ -142,7 +152,7 @@ def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch)
 
 
 def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> bool:
-    """Whether the weights that it can do without are those of classes."""
+    """Whether its optional weights are those of classes."""
     if all(p.default is p.empty for p in _weights_of(f, problem)):
         return False
     settled, _ = _settled(problem, pins, handed)
@@ -157,26 +167,26 @@ def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed:
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
-    """The problem with weights of the examples, where the function takes them."""
+    """The problem with weights of the examples, if the function takes them."""
     return (weighted(problem) if _weights_of(f, problem) else None) or problem
 
 
 def _weights_of(f: Callable[..., Any], problem: Problem) -> list[Parameter]:
-    """The arguments that are called as weights are, and are no parameters of the problem."""
+    """The arguments that have usual names of weights, and are not parameters of the problem."""
     first = f.first if isinstance(f, Candidate) else f
     others = {name.lower() for name in problem.all_parameters}
     return [p for p in parameters_of(first) or () if p.name.lower() in signature.WEIGHT - others]
 
 
 def _with_pinned(problem: Problem, pins: Pins) -> Problem:
-    """The problem where parameters with a number for each class have those that are pinned."""
+    """The problem with the pinned values of parameters that have a number for each class."""
     for name in (name for name in problem.classwise if name in pins.parameters):
         problem = fixed(problem, name, pins.parameters[name])
     return problem
 
 
 def _settled(problem: Problem, pins: Pins, handed: Handed) -> tuple[Problem, tuple[str, ...]]:
-    """The problem where the others have their defaults where they are not handed in; and a sentence on each of these."""
+    """The problem with the defaults of parameters that are not passed; and a sentence on each of these."""
     told, own = [], {name.lower() for name in handed}
     for name, p in problem.classwise.items():
         if name not in pins.parameters and name.lower() not in own:
@@ -186,7 +196,7 @@ def _settled(problem: Problem, pins: Pins, handed: Handed) -> tuple[Problem, tup
 
 
 def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
-    """The function as it is called: a loss with numpy arrays, whatever its framework is, and by place alone."""
+    """The function as it is called: a loss as one of numpy arrays, whatever its framework, and with positional arguments only."""
     if problem.loss:
         return by_position(adapted(f), problem.all_parameters)
     return adapted(f) if isinstance(f, Candidate) else f
@@ -199,7 +209,7 @@ def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
 
 
 def _members(problem: Problem, pins: Pins, handed: Handed) -> Iterator[Instance]:
-    """The family, the defaults first: where the mean is pinned, all that are means of something."""
+    """The family, the defaults first; with the mean pinned, all kinds of means."""
     known = {name.lower(): name for name in problem.parameters}
     values = {known[name.lower()]: value for name, value in handed.items() if value is not None}
     means = [r for r in problem.reductions if pins.reduction == MEAN and r != MEAN and is_mean(r)]
@@ -208,7 +218,7 @@ def _members(problem: Problem, pins: Pins, handed: Handed) -> Iterator[Instance]
 
 
 def _numbers(problem: Problem, pins: Pins) -> dict[str, float]:
-    """The pinned values of parameters that are numbers. Raises UsageError for a parameter that there is not."""
+    """The pinned values of parameters that are numbers. Raises UsageError for an unknown parameter."""
     known = problem.all_parameters
     for name in pins.parameters:
         if name not in known:
@@ -217,7 +227,7 @@ def _numbers(problem: Problem, pins: Pins) -> dict[str, float]:
 
 
 def _pinned(problem: Problem, pins: Pins) -> None:
-    """Raises UsageError for conventions that a function of inputs has not."""
+    """Raises UsageError for conventions that a function of inputs does not have."""
     for name in ("signature", "layout", "penalty", "classes", "hessian"):
         if getattr(pins, name) is not None:
             raise UsageError(f"{name} is {getattr(pins, name)!r}, and {problem.name}, a function of inputs, has none; leave it out.")
@@ -226,7 +236,7 @@ def _pinned(problem: Problem, pins: Pins) -> None:
 
 
 def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[Call]:
-    """How `f` may be called, the likeliest first."""
+    """The ways to call `f`, the likeliest first."""
     parts = [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]
     library = None if isinstance(f, Candidate) or problem.loss else library_of(f)
     if problem.output is not None and not isinstance(f, Candidate) and library is None:
@@ -246,15 +256,15 @@ def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[C
 
 
 def _differentiated(f: Callable[..., Any], library: str, problem: Problem, order: Sequence[str], handed: Handed) -> Callable[..., Any]:
-    """A function of a framework, which differentiates it for what the problem asks for."""
+    """A function of a framework, differentiated by it for the problem's inputs."""
     own = [k for k, p in enumerate(parameters_of(f) or ()) if p.name not in handed] or [*range(len(order))]
     places = [own[order.index(name)] for name in problem.differentiated]
     return of_inputs(f, library, places, array=problem.output is not None)
 
 
 def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float | None]:
-    """The parameters of the spec that the function takes, by its own names: at the values that are pinned, else at its own defaults where
-    they are some, else at the spec's. Those that it does not need and nobody has pinned are `optional`.
+    """The parameters of the spec that the function takes, by its own names: at pinned values, else at its own defaults if these are valid,
+    else at the spec's. Those that it does not require and that are not pinned are `optional`.
     """
     values = Instance(problem=problem, parameters=_numbers(problem, pins)).parameters
     found = dict[str, float | None]()
@@ -267,8 +277,8 @@ def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: boo
 
 
 def _named(f: Callable[..., Any], problem: Problem) -> Iterator[tuple[Parameter, str]]:
-    """The arguments that are parameters of the spec, and which: by their names, in whatever case where none has the very name. A loss's
-    prediction and target come first, whatever they are called: `f(s, t)` takes no T.
+    """The arguments that are parameters of the spec, and which: by name, ignoring case unless a name matches exactly. A loss's prediction
+    and target come first, whatever their names: `f(s, t)` has no parameter T.
     """
     arguments, known = parameters_of(f) or [], problem.all_parameters
     exact = {p.name for p in arguments if p.name in known}
@@ -279,7 +289,7 @@ def _named(f: Callable[..., Any], problem: Problem) -> Iterator[tuple[Parameter,
 
 
 def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:
-    """The orders of the inputs: by their names, else as the spec has them; of a loss the target first, too."""
+    """The possible orders of the inputs: by their names, else the spec's; for a loss also with the target first."""
     arguments = names(f)
     if arguments is None:
         return [tuple(own)]
@@ -289,7 +299,7 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
     known = [name for name in by_name if name is not None]
     left, is_loss = [name for name in own if name not in known], own[:2] == [PREDICTION, TARGET]
     if len(left) + len(known) == len(by_name) == len(own) and (not left or not is_loss):
-        orders = permutations(left) if len(left) in SEVERAL else [left]
+        orders = permutations(left) if len(left) in REORDERED_INPUTS else [left]
         return [tuple(name or next(rest) for name in by_name) for rest in map(iter, orders)]
     if is_loss:
         plain, flipped, rest = (PREDICTION, TARGET), (TARGET, PREDICTION), tuple(own[2:])
@@ -300,7 +310,7 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
 
 
 def _others(f: Callable[..., Any], handed: Handed) -> list[str]:
-    """What it calls its other positional arguments."""
+    """The lower-case names of its other positional arguments."""
     return [p.name.lower() for p in parameters_of(f) or [] if p.kind in POSITIONAL and p.name not in handed]
 
 
@@ -315,7 +325,7 @@ def _count(
     told: tuple[list[str], float, float],
     handed: Handed,
 ) -> None:
-    """Raises UsageError where the function takes another number of arguments than there are inputs."""
+    """Raises UsageError if the function takes another number of arguments than there are inputs."""
     needed = told[1] - (len(told[0]) - len(_others(f, handed)))
     if len(own) > told[2] or needed > len(own):
         raise UsageError(
@@ -325,7 +335,7 @@ def _count(
 
 
 def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tuple[str, ...]:
-    """How a backward may be called, by what it calls its arguments and by how many it takes."""
+    """The ways to call a backward, from the names and the number of its arguments."""
     assert isinstance(f, Candidate)
     taken = names(f.grad)
     mine = _others(f.grad, handed) if f.grad is not None else []

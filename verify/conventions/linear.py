@@ -24,19 +24,17 @@ from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
-MOST = 10
-"""Examples of a first question, as far as there are as many as classes."""
+MAX_EXAMPLES = 10
+"""Most examples at a first point with as many examples as classes."""
 NO_PENALTY = "reg changes nothing: the loss has no penalty"
 DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], dtype: str, watch: Watch) -> Conventions:
-    """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned, with the parameters that it is
-    `handed`.
+    """The conventions of `f`, from calls at a few fixed points in every layout that is not pinned, with the parameters that it is `handed`.
 
-    Where its loss fits no combination of conventions, the layout is the one in which it does not depend on the order of the
-    features, the penalty the one by which the loss, else the gradient, differs from that with λ = 0, and the rest are the pins and the
-    defaults.
+    If its loss fits no combination of conventions, the layout is the one in which the loss does not depend on the order of the features,
+    the penalty the one that explains the difference to λ = 0 in the loss, else in the gradient, and the rest are the pins and the defaults.
     """
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
@@ -52,7 +50,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[
         points = [list(_probes(loss, dtype, size, min(examples, size))) for examples in few]
         return decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
 
-    found, classes = of_classes(decided, lambda size: next(_probes(loss, dtype, size, size)), loss, pins, MOST, watch)
+    found, classes = of_classes(decided, lambda size: next(_probes(loss, dtype, size, size)), loss, pins, MAX_EXAMPLES, watch)
     if found.fits:
         candidate, objective = found.used
         told = (NO_PENALTY,) if base.takes_reg and pins.penalty is None and objective.penalty.name == "none" else ()
@@ -76,8 +74,8 @@ def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float]) -> Ite
 
 
 def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Probe]:
-    """Points with λ ≠ 0, so that all penalties differ, and with N = D = C = `size`: compiled code does not check its bounds, so
-    a layout must be tried on shapes that fit all of them. One example is for those that take no more.
+    """Points with λ ≠ 0, so that all penalties differ, and with N = D = C = `size`: compiled code does not check bounds, so a layout must
+    be tried on shapes that fit all of them. A single example is for candidates that accept no more.
     """
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
@@ -88,8 +86,8 @@ def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Pr
 
 
 def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Probe, dtype: str, watch: Watch) -> Objective | None:
-    """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
-    none, the gradient.
+    """The first member whose penalty explains the difference of the loss to λ = 0, whatever else is wrong in it; if there is none, that of
+    the gradient.
     """
     without = form.LINEAR.bare(probe)
     watch(without)
@@ -110,7 +108,7 @@ def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Probe, d
 
 
 def _ignores_feature_order(candidate: Linear, probe: Probe) -> bool:
-    """Whether swapping two features in W and X leaves the loss as it is, up to half of the digits."""
+    """Whether swapping two features in W and X leaves the loss unchanged, up to half of the digits."""
     W, X = probe["W"], probe["X"]
     swapped = [1, 0, *range(2, W.shape[1])]
     try:

@@ -28,21 +28,21 @@ from verify.spec.domains import Domain
 from verify.traced import Code, NotTraced, Record, code_problem, recorded, uncompiled
 from verify.traced.recorder import FRONT_ENDS
 
-LOOKED = (0, 1, 2)
-"""Seeds of the points at which a record is compared with the code itself: the example, and points near to it."""
-AWRY = 2.0**-16
-"""Of the largest number of a matrix, by what its triangles differ where it is looked which of them code reads."""
+COMPARED_SEEDS = (0, 1, 2)
+"""Seeds of the points at which a record is compared with the code itself: the example, and points near it."""
+TRIANGLE_CHANGE = 2.0**-16
+"""Relative to the largest number of a matrix, the difference of its triangles when it is tested which of them code reads."""
 STEPS = 3000
-"""The longest chain of instructions that wait for each other that is judged, as those of a loop of iterations: however few numbers each of
-them has, it takes some ten microseconds in every reading.
+"""Longest chain of dependent instructions to judge, as of a loop of iterations: however few numbers each has, it takes some ten
+microseconds in every evaluation.
 """
 OPERATIONS = 200_000
-"""The largest record that is judged: an operation takes some microseconds in balls, and is asked for at hundreds of points."""
+"""Largest record to judge: an operation takes some microseconds in balls, and is evaluated at hundreds of points."""
 
 
 def symmetric_inputs(codes: Sequence[Callable[..., Any]], own: Arguments) -> dict[str, str]:
-    """The inputs of which some code reads one triangle, as `np.linalg.cholesky` does, though they are symmetric in the example, and why:
-    partial derivatives by single entries are then none of the function that is meant.
+    """The inputs of which some code reads only one triangle, as `np.linalg.cholesky` does, though they are symmetric in the example, with
+    the reason: partial derivatives in single entries then belong to another function than the intended one.
     """
     found: dict[str, str] = {}
     for name in own.values:
@@ -53,9 +53,9 @@ def symmetric_inputs(codes: Sequence[Callable[..., Any]], own: Arguments) -> dic
 
 
 def _reads_a_triangle(f: Callable[..., Any], own: Arguments, name: str) -> str | None:
-    """Looked at where the numbers above the diagonal are a little off; of code that cannot be recorded, where those below are, too."""
+    """Tests this with slightly changed numbers above the diagonal; for code that cannot be recorded, also below."""
     here = own.at("float64")
-    above = AWRY * float(np.max(np.abs(here[name]))) * np.triu(np.ones(here[name].shape[-2:]), 1)
+    above = TRIANGLE_CHANGE * float(np.max(np.abs(here[name]))) * np.triu(np.ones(here[name].shape[-2:]), 1)
     moved = {**here, name: here[name] + above}
     names = (*own.differentiated, *(n for n in here if n not in own.differentiated))
     with suppress(NotTraced):
@@ -82,9 +82,9 @@ def own_code(
     alone: bool = False,
     declared: Mapping[str, Input] | None = None,
 ) -> tuple[Conventions, int] | str:
-    """The conventions of a candidate that is called with these arguments, judged by its own loss's code or by that of a reference, told
-    as `what`, and the operations of that; or why it cannot be recorded. It is looked at near the example too, unless that is judged
-    `alone`. Inputs that are `declared` are drawn from their domains, at other sizes too.
+    """The conventions of a candidate called with these arguments, judged by its own loss's code or that of a reference, described by
+    `what`, and the number of operations; or why it cannot be recorded. The code is also examined near the example, unless only the example
+    is judged (`alone`). Inputs that are `declared` are drawn from their domains, at other sizes too.
     """
     whose, formula = ("its own code", f) if reference is None else (what, reference)
     if (framework := framework_of(formula)) is not None and framework not in FRONT_ENDS:
@@ -115,32 +115,32 @@ def own_code(
             return f"{whose} takes {steps} steps here one after another, and up to {STEPS} are judged by a record{_most_on(record)}"
         if answer is not None and (why := _out_of_range(answer, instance, given, dtype)) is not None:
             return why
-        for seed in LOOKED[:1] if alone else LOOKED:
+        for seed in COMPARED_SEEDS[:1] if alone else COMPARED_SEEDS:
             there = small(problem, seed=seed, dtype=dtype)
-            for values in [there] if seed == LOOKED[0] or declared else _nearer(given, there):
+            for values in [there] if seed == COMPARED_SEEDS[0] or declared else _nearer(given, there):
                 try:
                     value = value_of(formula, own, values)
                 except Misbehaviour as error:
-                    if seed == LOOKED[0] or declared or error.code != "crashed":
+                    if seed == COMPARED_SEEDS[0] or declared or error.code != "crashed":
                         raise
-                    continue  # its domain ends between there and the example
+                    continue  # its domain ends before that point
                 if (why := _differs(whose, value, instance, values, dtype)) is not None:
                     return why
                 break
         if isinstance(f, Candidate) and f.loss is not None and own.returned is not None and not alone:
             here = way(**given).gradient
-            for values in _nearer(given, small(problem, seed=LOOKED[1], dtype=dtype)):
+            for values in _nearer(given, small(problem, seed=COMPARED_SEEDS[1], dtype=dtype)):
                 with suppress(Misbehaviour):
-                    value_of(f, own, values)  # what it keeps is of another point then
+                    value_of(f, own, values)  # it has kept the state of another point
                     break
             code.follow(_loss(f, own, names), given, here)
     except NotTraced as error:
-        with suppress(NotTraced, Misbehaviour):  # whatever it keeps for the next call is to be numbers again
+        with suppress(NotTraced, Misbehaviour):  # the state that it keeps must be plain numbers again
             way(**given)
         return f"{whose} cannot be recorded: {error}"
     except Misbehaviour as error:
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
-    told = () if coarse is None else (HALF.format(coarse),)
+    told = () if coarse is None else (IN_SINGLE_PRECISION.format(coarse),)
     return Conventions(candidate=way, objective=instance, fits=True, question=given, limitations=told), operations
 
 
@@ -151,13 +151,13 @@ def _nearer(given: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[dic
 
 
 def _most_on(record: Record) -> str:
-    """The line of code that most of a record comes from."""
+    """The line of code with most of a record's operations."""
     lines = Counter(i.line for i in record.tape.instructions if i.line is not None).most_common(1)
     return "".join(f" ({os.path.basename(line.file)}:{line.number}, `{line.code}`)" for line, _ in lines)
 
 
 def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, what: str) -> None:
-    """Raises UsageError where a reference has no value at the example, which is no fault of the candidate's."""
+    """Raises UsageError if a reference has no value at the example, which is not the candidate's fault."""
     try:
         value = value_of(reference, own, own.at(dtype))
     except Misbehaviour as error:
@@ -168,17 +168,17 @@ def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, w
 
 
 def _half(f: Callable[..., Any], own: Arguments, given: Mapping[str, Any]) -> str | None:
-    """The format of half precision in which a candidate answers, if it does."""
+    """The half-precision format of a candidate's answers; None if there is none."""
     with half_precision.noting() as formats, suppress(Misbehaviour):
         value_of(f, own, given)
     return half_precision.coarsest(formats)
 
 
-HALF = "it answers in {0}, and is judged by what rounding to that may do"
+IN_SINGLE_PRECISION = "it answers in {0}, and is judged by what rounding to that may do"
 
 
 def _check(problem: Problem, given: Mapping[str, Any]) -> None:
-    """Raises UsageError where an example does not fit what is declared of the inputs."""
+    """Raises UsageError if an example does not fit the declaration of the inputs."""
     try:
         problem.sizes(given)
     except ValueError as error:
@@ -190,7 +190,7 @@ def _check(problem: Problem, given: Mapping[str, Any]) -> None:
 
 
 def _out_of_range(answer: Answer, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
-    """Why an answer that is not finite cannot be judged by the record: what that denotes is not finite either, or beyond the dtype."""
+    """Why an answer that is not finite cannot be judged by the record: the recorded value is not finite either, or beyond the dtype."""
     if np.isfinite(answer.value) and np.all(np.isfinite(answer.gradient)):
         return None
     point = InstanceOracle(instance, dtype).at(**values)
@@ -204,7 +204,7 @@ def _out_of_range(answer: Answer, instance: Instance, values: Mapping[str, Any],
 
 
 def value_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> float:
-    """What a function returns as its loss, of copies of the inputs. Raises Misbehaviour."""
+    """The loss that a function returns for copies of the inputs. Raises Misbehaviour."""
     loss = f.loss if isinstance(f, Candidate) else f
     assert loss is not None
     returned = guarded_call(loss, own.packed(_copies(values)))
@@ -212,14 +212,14 @@ def value_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -
 
 
 def gradients_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> Any:
-    """What a candidate returns as its gradients, as it returns them, of copies of the inputs. Raises Misbehaviour."""
+    """The gradients that a candidate returns for copies of the inputs, in its own form. Raises Misbehaviour."""
     given = own.packed(_copies(values))
     return guarded_call(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(guarded_call(f, given))[1]
 
 
 def check_numbers(f: Callable[..., Any], own: Arguments, returned: Any) -> None:
-    """Raises UsageError where a gradient that is a number is taken to be for a number, by shapes alone, and is not that: an array comes
-    before, whose gradient it may be, summed over all of its axes.
+    """Raises UsageError if a scalar gradient is assigned by shape to a scalar input and is not its slope: it may be the gradient for an
+    array before it, summed over all axes.
     """
     for name, due in own.numbers_after_gaps():
         g = float(np.asarray(own.gradients(returned)[name]).ravel()[0])
@@ -228,20 +228,22 @@ def check_numbers(f: Callable[..., Any], own: Arguments, returned: Any) -> None:
         h = STEP * max(abs(x), 1.0)
         behind, here, ahead = (value_of(f, own, {**values, name: np.float64(x + t)}) for t in (-h, 0.0, h))
         left, right = (here - behind) / h, (ahead - here) / h
-        slack = abs(right - left) + NEARLY * abs(g) + ROUNDED * (abs(ahead) + abs(here) + abs(behind)) / h
+        slack = abs(right - left) + DIFFERENCE_ERROR * abs(g) + ROUNDING_BOUND * (abs(ahead) + abs(here) + abs(behind)) / h
         if not min(left, right) - slack <= g <= max(left, right) + slack and np.isfinite(slack):
             told = f"a gradient that is a number: {g:.6g}, where {name} has {(left + right) / 2:.6g}, and for {due} an array is due"
             raise UsageError(f"it returns {told}. Say what it returns gradients for by --wrt (wrt=(…,)), in that order.")
 
 
 STEP = 2.0**-10
-"""Relative step at which it is looked whether a number is a slope at all: between what both sides have, and as much again on either side,
-since slopes that differ tell of a kink, where any between is right, or of curvature.
+"""Relative step for the test whether a number is a slope at all: anything between the slopes of both sides, and as much again on either
+side, since different slopes show a kink, where anything between is right, or curvature.
 """
-NEARLY = 2.0**-10
-"""Part of a slope that such a difference may be off by."""
-ROUNDED = 2.0**-18
-"""Part of a loss that its rounding is at most: some sixty roundings to single precision, in which code may compute whatever it is given."""
+DIFFERENCE_ERROR = 2.0**-10
+"""Relative error of such a difference."""
+ROUNDING_BOUND = 2.0**-18
+"""Bound of a loss's relative rounding error: some sixty roundings to single precision, in which code may
+compute whatever its inputs are.
+"""
 
 
 def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,7 +251,7 @@ def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
-    """Why a record is not what runs."""
+    """Why a record differs from the running code."""
     truth = InstanceOracle(instance, dtype).at(**values).value
     if not np.isfinite(value) or not truth.exact.is_finite() or not np.isfinite(truth.radius):
         return None
@@ -258,7 +260,7 @@ def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, 
 
 
 def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
-    """The loss alone, of the inputs in this order."""
+    """The loss as a function of the inputs in this order."""
     code = uncompiled(f.loss if isinstance(f, Candidate) and f.loss is not None else f)
     code = getattr(code, "loss_alone", code) if framework_of(code) in FRONT_ENDS else code
 
@@ -270,7 +272,7 @@ def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callab
 
 
 def _both(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
-    """The loss and the gradients in a list."""
+    """The loss and the gradients in one list."""
     code = uncompiled(f)
 
     @wraps(code)
@@ -282,7 +284,7 @@ def _both(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callab
 
 
 def _gradient(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
-    """The gradients in a list, one for each input that is differentiated."""
+    """The gradients in a list, one for each differentiated input."""
     whole, code = not isinstance(f, Candidate), uncompiled(f.grad if isinstance(f, Candidate) else f)
 
     @wraps(code)

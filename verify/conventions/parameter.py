@@ -1,8 +1,8 @@
-"""The parameters of a loss, such as the margin of a hinge, from the candidate's own answers: where nothing fits at the
-defaults, one may at other values of one parameter, or of several together.
+"""The parameters of a loss, such as the margin of a hinge, inferred from the candidate's own answers: if nothing fits at the defaults,
+something may at other values of one parameter, or of several together.
 
-What the members answer is a small system of equations, one for each answer, which is solved in double precision from many starts at
-once. That proves nothing: whoever asks takes a solution for the candidate's claim only where exact values confirm it, elsewhere too.
+The members' answers form a small system of equations, one for each answer, which is solved in double precision from many starts at once.
+This proves nothing: the caller accepts a solution only if exact values confirm it, at other points too.
 """
 
 from __future__ import annotations
@@ -36,43 +36,43 @@ Floats = NDArray[np.float64]
 M = TypeVar("M", bound=ClaimedFunction)
 
 HIGHEST, LOWEST = 10, -20
-"""Powers of 2 between which the distance from an end of the domain lies, or from 0 where it has none."""
-PARTS = 32
-"""Of a domain with two ends, which are looked at one by one: the answers need not be monotone in a parameter."""
+"""Powers of 2 between which the distance from an end of the domain lies, or from 0 if it has none."""
+DOMAIN_PARTS = 32
+"""Parts of a domain with two ends that are searched one by one: answers need not be monotone in a parameter."""
 SIZES = (2.0**-6, 0.125, 4.0, 64.0)
-"""Factors of the weights at which is asked, too: with other switches on, an offset of the loss is no margin."""
+"""Further factors of the weights: with other switches on, an offset of the loss is no margin."""
 DIGITS = (2, 4, 8, 15)
-"""Significant digits of what is found, the fewest first: people write short numbers, and float32 holds no more than 8."""
-CHANCE = 0.01
-"""Part of all numbers that may lie as close to one of so few digits: where more do, it need not be that one."""
-TOGETHER = 4
-"""Parameters that are solved for together, of those that there are: a loss answers ten equations, twice as many and two more."""
+"""Significant digits of a result that are tried, the fewest first: people write short numbers, and float32 holds no more than 8."""
+COINCIDENCE = 0.01
+"""Share of all numbers that may lie as close to one of so few digits: above it, the short number may be a coincidence."""
+MAX_TOGETHER = 4
+"""Most parameters to solve for together: a loss gives ten equations, twice as many and two more."""
 PLACES = 1024
-"""Points of the grid of all parameters that are solved for, so that a step of it is √2 for one of them, and 2 for each of two."""
+"""Points of the grid of all parameters, so that its step is √2 for one parameter, and 2 for each of two."""
 STARTS = 16
-"""Places of each member from which its equations are solved: the lowest of those that lie lower than all beside them."""
-ROUNDS = 40
-"""Steps from a start: a smooth system takes six, one with kinks a few for each that lies between."""
-LAST = 5
-"""Steps from what is a solution but for some digits: rounding is all that is left then."""
+"""Starting points of each member: the lowest of the local minima on the grid."""
+MAX_STEPS = 40
+"""Steps from a start: a smooth system takes six, one with kinks a few more for each kink on the way."""
+POLISHING_STEPS = 5
+"""Steps from a solution with some digits missing: only rounding is left then."""
 STEP = 2.0**-20
-"""Of a difference quotient, in the coordinates of the search: half of the digits, which is enough to gain as many with each step."""
-FIRST = 2.0**-10
-"""How much the first step is held back, of the squares of the slopes: next to nothing."""
-DONE = 2.0**-48
-"""Of the answers: what is left where a start has led to a solution. Steps are held back no less than this, and no more than by its
-inverse: where none of them leads nearer, nothing does.
+"""Step of a difference quotient, in the coordinates of the search: half of the digits, which gains as many with each step."""
+FIRST_DAMPING = 2.0**-10
+"""Damping of the first step, relative to the squares of the slopes: almost none."""
+CONVERGED = 2.0**-48
+"""Residual, relative to the answers, of a start that has converged; also the least damping, and its inverse the greatest: beyond, no step
+improves the residual.
 """
-APART = 2.0**-24
-"""Of the greatest: the least singular value of slopes of length 1 at which the answers tell all parameters. Of a product of two of them
-they tell the product.
+INDEPENDENT = 2.0**-24
+"""Relative to the greatest, the least singular value of slopes of length 1 at which the answers determine all parameters. Of a product of
+two parameters they determine only the product.
 """
-ENOUGH = 0.3
-"""Of the answers: how many have a value in double precision at least. A temperature of 0.01 overflows on all but the smallest weights."""
-LONGEST = 2.0
-"""Of a step, in the same coordinates: two steps of the grid of two parameters. From farther away a slope tells little."""
+MIN_FINITE = 0.3
+"""Least share of answers with a value in double precision. A temperature of 0.01 overflows on all but the smallest weights."""
+MAX_STEP = 2.0
+"""Longest step, in the same coordinates: two steps of the grid of two parameters. From farther away a slope says little."""
 LANES = 2**15
-"""Examples that are evaluated at once: some hundred registers of them take 25 MB."""
+"""Examples evaluated at once: some hundred registers of them take 25 MB."""
 
 
 Answered = tuple[Probe, Answer]
@@ -85,8 +85,8 @@ def sized(probe: Probe, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Pr
 
 
 def more_probes(probes: Sequence[Probe], objective: Objective) -> list[Probe]:
-    """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
-    targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
+    """More points, at which parameters show that have no effect at these: weights of other sizes; and from the second probe on all targets
+    as near to 0 as possible, so that small weights come near the target, where a loss bends.
     """
     targets = objective.loss.targets
     others = probes[1:] if targets is None else [{**p, "y": np.full_like(p["y"], np.argmin(np.abs(targets)))} for p in probes[1:]]
@@ -96,8 +96,8 @@ def more_probes(probes: Sequence[Probe], objective: Objective) -> list[Probe]:
 def solved(
     members: Sequence[Objective], questions: Sequence[Answered], names: Sequence[str], dtype: str, *, by_gradient: bool
 ) -> Iterator[Objective]:
-    """The members with some of the named parameters where they have about the candidate's answers, rounded to more and more digits: the
-    fewest parameters first. `by_gradient` says that it returns no loss.
+    """The members with values of some of the named parameters for which they approximate the candidate's answers, rounded to more and more
+    digits: the fewest parameters first. `by_gradient` says that it returns no loss.
     """
     system = loss_system(members, questions, dtype, by_gradient=by_gradient) if names else None
     if system is not None:
@@ -105,14 +105,14 @@ def solved(
 
 
 def loss_system(members: Sequence[Objective], questions: Sequence[Answered], dtype: str, *, by_gradient: bool) -> LossSystem | None:
-    """That of the answers which are finite; None where none is."""
+    """The system of the finite answers; None if there are none."""
     known = [(probe, a) for probe, a in questions if np.isfinite(a.gradient if by_gradient else a.value).all()]
     return LossSystem(tuple(members), known, dtype, by_gradient) if known else None
 
 
 def solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
     """The members of a system with some of the named parameters at its solutions, rounded to more and more digits."""
-    for size in range(1, min(len(names), TOGETHER) + 1):
+    for size in range(1, min(len(names), MAX_TOGETHER) + 1):
         for chosen in combinations(names, size):
             yield from _solutions(system, chosen)
 
@@ -131,11 +131,11 @@ def _solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
     t, left = _descended(residuals, member, t[:, owner])
     near = (
         left <= float(np.finfo(system.dtype).eps) ** 0.5
-    )  # half of the digits: far from what rounding leaves, and from what is no solution
+    )  # half of the digits: between rounding errors and the residuals of non-solutions
     if not near.any():
         return
     member, t = member[near], t[near]
-    t, left = _descended(residuals, member, t, done=0.0, rounds=LAST)
+    t, left = _descended(residuals, member, t, done=0.0, rounds=POLISHING_STEPS)
     tried: set[tuple[float, ...]] = set()  # many starts lead to one place
     for k in np.lexsort((left, member)):  # the likeliest members first
         found = [axis.at(x) for axis, x in zip(each, t[k], strict=True)]
@@ -150,19 +150,19 @@ def _solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
 
 
 def _short(x: float, digits: int) -> float:
-    """So many digits of a number; where they are all that there are, itself, unless these are what it is but for rounding."""
+    """A number with this many digits; for all digits the number itself, unless it differs from the short one only by rounding."""
     short = float(f"{x:.{digits}g}")
     return x if digits == DIGITS[-1] and abs(short - x) > 2 * abs(np.spacing(x)) else short
 
 
 def _digits(x: float) -> int:
-    """How many significant digits it has."""
+    """The number of significant digits."""
     return next(digits for digits in range(1, 18) if float(f"{x:.{digits}g}") == x)
 
 
 @np.errstate(all="ignore")
 def _starts(system: System[M], axes: Sequence[Axis], columns: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], Floats]:
-    """(members (S,), coordinates (S, parameters)): the places of a grid where the answers of a member are nearer than at all beside."""
+    """(members (S,), coordinates (S, parameters)): the points of a grid that are local minima of a member's distance from the answers."""
     each = round(PLACES ** (1 / len(axes)))
     lines = [axis.coordinates(each) for axis in axes]
     places = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
@@ -174,7 +174,7 @@ def _starts(system: System[M], axes: Sequence[Axis], columns: Sequence[Sequence[
 
 
 def _lowest(far: Floats) -> list[int]:
-    """The places of a grid that are no higher than all beside them along each axis, the lowest first."""
+    """The local minima of a grid along each axis, the lowest first."""
     low = np.isfinite(far)
     for axis in range(far.ndim):
         walled = np.pad(far, [(1, 1) if a == axis else (0, 0) for a in range(far.ndim)], constant_values=inf)
@@ -185,7 +185,7 @@ def _lowest(far: Floats) -> list[int]:
 
 
 def _placed(defaults: Floats, columns: Sequence[Sequence[int]], axes: Sequence[Axis], t: Floats) -> Floats:
-    """All numbers (S, columns), some of them at coordinates (S, axes): all columns of an axis at the same one."""
+    """All parameters (S, columns), some at coordinates (S, axes): all columns of an axis at the same one."""
     found = np.tile(defaults, (len(t), 1))
     for k, (own, axis) in enumerate(zip(columns, axes, strict=True)):
         found[:, list(own)] = axis.at(t[:, k])[:, None]
@@ -193,21 +193,19 @@ def _placed(defaults: Floats, columns: Sequence[Sequence[int]], axes: Sequence[A
 
 
 def _wrong(residuals: Floats) -> Floats:
-    """How many of the answers are wrong, each counted as far as it is: one that is far off, or has no value, is no more than wrong. Where
-    all of them are so, infinite.
-    """
+    """The share of wrong answers, each weighted by its error up to 1: also for those without a value. Infinite if all are fully wrong."""
     found = np.mean(np.where(np.isfinite(residuals), np.minimum(np.abs(residuals), 1.0), 1.0), axis=-1)
     return np.where(found < 1, found, inf)
 
 
 def _far(residuals: Floats) -> Floats:
-    """How far the worst answer is from the candidate's, of those that have a value; infinite where those are few."""
+    """The greatest error among the answers that have a value; infinite if these are few."""
     return _over(residuals, lambda r: np.max(np.abs(r), axis=-1))
 
 
 def _over(residuals: Floats, norm: Callable[[Floats], Floats]) -> Floats:
     known = np.isfinite(residuals)
-    return np.where(known.mean(-1) >= ENOUGH, norm(np.where(known, residuals, 0.0)), inf)
+    return np.where(known.mean(-1) >= MIN_FINITE, norm(np.where(known, residuals, 0.0)), inf)
 
 
 Residuals = Callable[[NDArray[np.intp], Floats], Floats]
@@ -216,12 +214,12 @@ Residuals = Callable[[NDArray[np.intp], Floats], Floats]
 
 @np.errstate(all="ignore")
 def _descended(
-    residuals: Residuals, member: NDArray[np.intp], t: Floats, *, done: float = DONE, rounds: int = ROUNDS
+    residuals: Residuals, member: NDArray[np.intp], t: Floats, *, done: float = CONVERGED, rounds: int = MAX_STEPS
 ) -> tuple[Floats, Floats]:
-    """Where Gauss and Newton's method leads to from each start, held back where a step leads no nearer (Levenberg and Marquardt), and how
-    far the worst answer is there: infinitely, where the answers do not tell all of the parameters.
+    """Where the Gauss–Newton method leads from each start, damped where a step does not improve (Levenberg–Marquardt), and the greatest
+    error there: infinite if the answers do not determine all parameters.
     """
-    t, r, held, told = t.copy(), residuals(member, t), np.full(len(t), FIRST), np.zeros(len(t), bool)
+    t, r, held, told = t.copy(), residuals(member, t), np.full(len(t), FIRST_DAMPING), np.zeros(len(t), bool)
     on, K = np.arange(len(t)), t.shape[1]
     for _ in range(rounds):
         if not on.size:
@@ -231,15 +229,15 @@ def _descended(
         lengths = np.linalg.norm(np.where(np.isfinite(J), J, 0.0), axis=1)
         J = np.where(np.isfinite(J), J, 0.0) / np.where(lengths > 0, lengths, 1.0)[:, None]
         u, sizes, v = np.linalg.svd(J, full_matrices=False)
-        told[on] = (lengths > DONE).all(1) & (sizes[:, -1] > APART * sizes[:, 0])
+        told[on] = (lengths > CONVERGED).all(1) & (sizes[:, -1] > INDEPENDENT * sizes[:, 0])
         along = np.einsum("spk,sp->sk", u, np.where(np.isfinite(r[on]), r[on], 0.0)) * sizes / (sizes**2 + held[on, None])
         move = -np.einsum("skj,sk->sj", v, along) / np.where(lengths > 0, lengths, inf)
-        there = t[on] + np.clip(move, -LONGEST, LONGEST)
+        there = t[on] + np.clip(move, -MAX_STEP, MAX_STEP)
         tried = residuals(member[on], there)
         nearer = _square(tried) < _square(r[on])
         t[on], r[on] = np.where(nearer[:, None], there, t[on]), np.where(nearer[:, None], tried, r[on])
-        held[on] = np.where(nearer, held[on] / 10, np.maximum(held[on], DONE) * 10)
-        on = on[(_far(r[on]) > done) & (held[on] < 1 / DONE)]
+        held[on] = np.where(nearer, held[on] / 10, np.maximum(held[on], CONVERGED) * 10)
+        on = on[(_far(r[on]) > done) & (held[on] < 1 / CONVERGED)]
     return t, np.where(told, _far(r), inf)
 
 
@@ -249,7 +247,7 @@ def _square(residuals: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Axis:
-    """A parameter's domain in coordinates without an end: logarithms of the distances from the ends that it has."""
+    """A parameter's domain in coordinates without an end: logarithms of the distances from its ends."""
 
     domain: Parameter
 
@@ -268,18 +266,18 @@ class Axis:
         return np.asarray(np.log(value - low) if low > -inf else -np.log(high - value) if high < inf else np.arcsinh(value))
 
     def coordinates(self, most: int) -> Floats:
-        """At most so many of the domain's grid, its ends among them."""
+        """At most this many coordinates of the domain's grid, including its ends."""
         points = np.array(grid(self.domain))
         return self.of(points[np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))])
 
 
 def grid(domain: Parameter) -> list[float]:
-    """Points of a parameter's domain in order: at powers of √2 from each end that it has, from 0 where it has none, and between two."""
+    """Points of a parameter's domain in order: at powers of √2 from each end, or from 0 if there is none, and between two."""
     steps = [2.0 ** (k / 2) for k in range(2 * LOWEST, 2 * HIGHEST + 1)]
     if domain.low > -inf and domain.high < inf:
         length = domain.high - domain.low
-        near = [length * step for step in steps if step < 1 / PARTS]
-        inside = {domain.low + length * k / PARTS for k in range(1, PARTS)}
+        near = [length * step for step in steps if step < 1 / DOMAIN_PARTS]
+        inside = {domain.low + length * k / DOMAIN_PARTS for k in range(1, DOMAIN_PARTS)}
         points = inside | {domain.low + step for step in near} | {domain.high - step for step in near}
     elif domain.low > -inf:
         points = {domain.low + step for step in steps}
@@ -291,11 +289,11 @@ def grid(domain: Parameter) -> list[float]:
 
 
 class System(ABC, Generic[M]):
-    """The equations that are solved for parameters: what members answer less what the candidate does, in units of the latter.
+    """The equations for parameters: the members' answers minus the candidate's, in units of the latter.
 
-    Each member answers its share of a sum, and a rest (members, answers) that no parameter changes. `answers` are the candidate's, to one
-    question each, and `sizes` (questions,) what their errors are measured by. Parameters are numbers in a row, at first the `defaults`;
-    `numbers` are those of a name, and `columns` those that are solved for.
+    Each member's answer is its share of a sum, plus a rest (members, answers) that does not depend on parameters. `answers` are the
+    candidate's, one for each question, and `sizes` (questions,) the units of their errors. Parameters are numbers in a row, initially the
+    `defaults`; `numbers` maps names to their positions, and `columns` the names to solve for.
     """
 
     rest: Floats
@@ -313,30 +311,30 @@ class System(ABC, Generic[M]):
 
     @abstractmethod
     def sums(self, parameters: Floats) -> Floats:
-        """(S, answers), at parameters (S, columns)."""
+        """The sums (S, answers), at parameters (S, columns)."""
 
     @abstractmethod
     def shares(self, parameters: Floats) -> Floats:
-        """(members, S, answers), or what is as good: what each member multiplies the sums by."""
+        """The factors of the sums for each member, (members, S, answers), possibly broadcast."""
 
     @abstractmethod
     def member(self, own: M, values: Floats) -> M:
-        """One of the members at other parameters (columns,)."""
+        """One of the members with other parameters (columns,)."""
 
     @abstractmethod
     def values(self, member: M) -> Floats:
-        """(columns,) of a member."""
+        """The parameters (columns,) of a member."""
 
     @abstractmethod
     def allowed(self, member: M) -> Floats:
-        """(answers,): how far those of careful code may be off."""
+        """The error bounds of careful code (answers,)."""
 
     @np.errstate(all="ignore")
     def sure(self, member: M) -> M:
-        """The same member, saying how far its parameters may be off: as far as the answers may be that tell them.
+        """The member with the uncertainty of its parameters: that of the answers that determine them.
 
-        Someone wrote a short number, and where the answers leave room for no other of so few digits, it is that one. Another was computed,
-        and the answers hold it but for their own rounding.
+        Some parameters were written as short numbers: if the answers allow only one number of so few digits, it is that one. Others were
+        computed, and the answers determine them up to rounding.
         """
         values: Floats = self.values(member)
         solved: list[int] = [k for own in self.columns.values() for k in own if values[k] != self.defaults[k]]
@@ -347,31 +345,31 @@ class System(ABC, Generic[M]):
         r = self.residuals(np.full(len(moved), place), moved)
         J = np.where(np.isfinite(r[1:] - r[0]), r[1:] - r[0], 0.0).T / STEP
         off = np.abs(np.linalg.pinv(J)) @ (self.allowed(member) / self._size)
-        unsure = {k: far for k, far in zip(solved, off.tolist(), strict=True) if 2 * far * 10 ** _digits(float(values[k])) > CHANCE}
+        unsure = {k: far for k, far in zip(solved, off.tolist(), strict=True) if 2 * far * 10 ** _digits(float(values[k])) > COINCIDENCE}
         told = {name: tuple(unsure.get(k, 0.0) for k in own) for name, own in self.numbers.items()}
         return replace(member, unsure={name: far for name, far in told.items() if any(far)})
 
     def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
-        """(S, answers), each of one member (S,) at parameters (S, columns)."""
+        """The residuals (S, answers), each of one member (S,) at parameters (S, columns)."""
         shares = np.broadcast_to(self.shares(parameters), (len(self.members), len(member), self._size.size))
         share = shares[member, np.arange(len(member))]
         return np.asarray((share * self.sums(parameters) + self.rest[member] - self._answers) / self._size)
 
     def all_residuals(self, parameters: Floats) -> Floats:
-        """(members, S, answers): of every member at each of the parameters."""
+        """The residuals (members, S, answers) of every member at each of the parameters."""
         return np.asarray((self.shares(parameters) * self.sums(parameters) + self.rest[:, None] - self._answers) / self._size)
 
 
 Group = tuple[Formula, list[Floats | int], Floats, NDArray[np.intp]]
-"""Elements with one formula: what each of its inputs is, a number for each element or a column; how often each counts, and which answers it
-is part of: (elements,) or, of gradients, (elements, variables).
+"""Elements with one formula: each of its inputs, a number for each element or a column; the count of each, and the answers that it
+contributes to: (elements,) or, for gradients, (elements, variables).
 """
 
 
 class InputsSystem(System[Instance]):
-    """That of a function of named inputs, by its values, or by its gradients where it has none. The answers are finite.
+    """The equations of a function of named inputs, from its values, or from its gradients if it has none. The answers are finite.
 
-    Parameters with a number for each class that are called `each` are solved for; of those that are `held` the first number stays as it is.
+    Parameters with a number for each class named in `each` are solved for; for those in `held` the first number stays.
     """
 
     def __init__(
@@ -421,7 +419,7 @@ class InputsSystem(System[Instance]):
         return groups
 
     def _total(self, member: Instance, values: Values) -> Floats:
-        """(columns + 1,): by what the sum is divided, which is linear in the parameters, and their constant behind them."""
+        """The divisor of the sum (columns + 1,), which is linear in the parameters, with its constant last."""
         found = np.zeros(len(self.defaults) + 1)
         own = next((columns for name, columns in self._each.items() if member.reduction == mean_by(name)), None)
         if own is None:
@@ -437,7 +435,7 @@ class InputsSystem(System[Instance]):
         return np.repeat(1 / totals.transpose(0, 2, 1), self._sizes, axis=2)
 
     def sums(self, parameters: Floats) -> Floats:
-        """Of the elements of each question, or the gradients of these sums."""
+        """The sums over the elements of each question, or their gradients."""
         most = max(1, LANES // max((len(weights) for _, _, weights, _ in self._groups), default=1))
         parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
         return np.concatenate(parts)
@@ -457,33 +455,33 @@ class InputsSystem(System[Instance]):
         return found.T
 
     def member(self, own: Instance, values: Floats) -> Instance:
-        """Where parameters with a number for each class are solved for, they are fixed."""
+        """The member; parameters with a number for each class that are solved for are fixed in its problem."""
         problem, numbers = own.problem, values.tolist()
         for name, columns in self._each.items():
             problem = fixed(problem, name, tuple(numbers[k] for k in columns))
         return replace(own, problem=problem, parameters=dict(zip(own.parameters, numbers, strict=False)))
 
     def values(self, member: Instance) -> Floats:
-        """Its parameters, and those that are fixed."""
+        """The parameters of a member, including fixed ones."""
         return np.array(
             [*member.parameters.values(), *(x for name, own in self._each.items() for x in fixed_values(member, name, len(own)))]
         )
 
     def allowed(self, member: Instance) -> Floats:
-        """By its oracle."""
+        """The error bounds from its oracle."""
         oracle = InstanceOracle(member, self.dtype)
         return np.concatenate([_allowed(oracle.at(**values), self.by_gradient) for values in self._questions])
 
 
 def fixed_values(member: Instance, name: str, classes: int) -> tuple[float, ...]:
-    """Of a parameter with a number for each class that is fixed."""
+    """The values of a fixed parameter with a number for each class."""
     domain = member.problem.input(name).domain
     assert isinstance(domain, Fixed)
     return domain.values if isinstance(domain.values, tuple) else (domain.values,) * classes
 
 
 def _allowed(truth: Point, by_gradient: bool) -> Floats:
-    """How far the answers of careful code may be off at a point; 0 where that has no end."""
+    """The error bounds of careful code for the answers at a point; 0 if unbounded."""
     allowed = np.ravel(truth.gradient.radius if by_gradient else truth.value.radius).astype(np.float64)
     return np.where(np.isfinite(allowed), allowed, 0.0)
 
@@ -497,14 +495,14 @@ def evaluated(formula: Formula, inputs: Sequence[Floats], *, by_gradient: bool) 
 
 
 class LossSystem(System[Objective]):
-    """That of a loss, by its values or `by_gradient`."""
+    """The equations of a loss, from its values or, with `by_gradient`, its gradients."""
 
     def __init__(self, members: tuple[Objective, ...], questions: Sequence[Answered], dtype: str, by_gradient: bool) -> None:
         self.loss, self.form, self.by_gradient = members[0].loss, members[0].form, by_gradient
         self._probes = [probe for probe, _ in questions]
         answers = [np.ravel(a.gradient if by_gradient else a.value).astype(np.float64) for _, a in questions]
         sizes = np.array([np.abs(a).max() for a in answers])
-        super().__init__(members, self.loss.parameters, answers, np.maximum(sizes, SMALL * sizes.max()), dtype)
+        super().__init__(members, self.loss.parameters, answers, np.maximum(sizes, MIN_UNIT * sizes.max()), dtype)
         rest = {m.penalty: self._penalty(m) for m in members}
         self.rest = np.array([rest[m.penalty] for m in members])
         self._share = np.array([self._shares(m) for m in members])
@@ -514,24 +512,24 @@ class LossSystem(System[Objective]):
         return np.repeat(shares, [p[self.form.point].size if self.by_gradient else 1 for p in self._probes])
 
     def shares(self, parameters: Floats) -> Floats:  # noqa: ARG002
-        """The same at all parameters."""
+        """The shares, which do not depend on the parameters."""
         return self._share[:, None]
 
     def member(self, own: Objective, values: Floats) -> Objective:
-        """Its parameters are all that is solved for."""
+        """The member; all its parameters are solved for."""
         return replace(own, parameters=dict(zip(own.parameters, values.tolist(), strict=True)))
 
     def values(self, member: Objective) -> Floats:
-        """All of its parameters."""
+        """All parameters of a member."""
         return np.array([*member.parameters.values()])
 
     def allowed(self, member: Objective) -> Floats:
-        """By its oracle."""
+        """The error bounds from its oracle."""
         oracle = Oracle(member, self.dtype)
         return np.concatenate([_allowed(oracle.at(**probe), self.by_gradient) for probe in self._probes])
 
     def _penalty(self, member: Objective) -> Floats:
-        """What the penalty adds to each answer, exactly, whatever the parameters are."""
+        """The exact contribution of the penalty to each answer, independent of the parameters."""
         points = [Oracle(member, self.dtype).at(**probe) for probe in self._probes]
         with precision():
             if self.by_gradient:
@@ -540,7 +538,7 @@ class LossSystem(System[Objective]):
             return np.array([0.0 if point.penalty is None else float(point.penalty.value()[0]) for point in points])
 
     def sums(self, parameters: Floats) -> Floats:
-        """Of the losses of each question's examples, or the gradients of these sums."""
+        """The sums of the losses of each question's examples, or their gradients."""
         most = max(1, LANES // sum(len(p["y"]) for p in self._probes))
         parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
         return np.concatenate(parts)
@@ -571,14 +569,14 @@ class LossSystem(System[Objective]):
 
     @cached_property
     def _groups(self) -> dict[tuple[int, int], list[int]]:
-        """The examples that have one formula, by the number of classes and the label: any label, where the target is a constant of it."""
+        """The examples with one formula, by the number of classes and the label: any label, if the target is a constant of the formula."""
         found: dict[tuple[int, int], list[int]] = {}
         for i, (label, scores) in enumerate(self._examples):
             found.setdefault((len(scores), 0 if self.loss.domain else label), []).append(i)
         return found
 
 
-SMALL = 1e-3
-"""Of the greatest answer: the least size that an error is measured by, since an answer may be next to nothing."""
+MIN_UNIT = 1e-3
+"""Relative to the greatest answer, the least unit for errors, since an answer may be almost 0."""
 TINY = 2.0**-20
-"""The same where sizes heed what careful code may be off: an answer next to nothing may be the one that tells a parameter."""
+"""The least unit if sizes include the error of careful code: an answer that is almost 0 may be the one that determines a parameter."""

@@ -1,4 +1,4 @@
-"""Conventions that the user pinned, and those that were found out."""
+"""Conventions that the user pinned, and those that were inferred."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import LAYOUTS
-from verify.candidates.scores import CUTS, NONE, OBJECTIVE, ORDERS
+from verify.candidates.scores import CUTS, OBJECTIVE, ORDERS, UNREDUCED
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import upstream_described
 from verify.candidates.way import Way
@@ -29,11 +29,11 @@ HESSIANS = ("exact", "approximate")
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
-    """What the user fixed; None is to be found out, and so is a parameter of the loss that `parameters` does not name. `delta` is short for
-    one of them.
+    """Conventions fixed by the user; None is to be inferred, and so is a parameter of the loss that `parameters` does not name. `delta` is
+    short for one of them.
 
-    A parameter that has a number for each class is one for all or one for each. `hessian` is no convention that can be found out: an
-    approximation is one only where its author says so, and neither is `gradient`: "none" says that the value alone is judged.
+    A parameter that has a number for each class gets one for all or one for each. `hessian` cannot be inferred: only the author can declare
+    it an approximation; nor can `gradient`: "none" declares that only the value is judged.
     """
 
     signature: str | None = None
@@ -62,30 +62,29 @@ class Pins:
             of_type("classes", self.classes, (int,), "a whole number of 2 or more")
             if self.classes < 2:
                 raise UsageError(f"classes is {self.classes}; give a whole number of 2 or more.")
-        reductions = (*REDUCTIONS, NONE, *([str(self.reduction)] if is_mean(str(self.reduction)) else ()))
-        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS), ("gradient", (NONE,))):
+        reductions = (*REDUCTIONS, UNREDUCED, *([str(self.reduction)] if is_mean(str(self.reduction)) else ()))
+        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS), ("gradient", (UNREDUCED,))):
             if getattr(self, name) not in (None, *known):
                 raise unknown(name, getattr(self, name), known)
         if self.penalty is not None:
             find_penalty(self.penalty)
 
     def numbers(self, loss: LossSpec) -> dict[str, float]:
-        """The fixed parameters of a loss. Raises UsageError where it has none of the name, or takes no such value."""
+        """The fixed parameters of a loss. Raises UsageError for an unknown name or an invalid value."""
         values = loss.with_parameters(self.parameters)
         return {name: values[name] for name in self.parameters}
 
     def handed(self, f: Callable[..., Any], loss: LossSpec, *, optional: bool = True) -> dict[str, float]:
-        """The parameters of the loss that are handed to the candidate, by their names: those that it takes, at the values that are fixed,
-        else at its own defaults where they are values of the parameter, else at the spec's. Those that it does not need and nobody has
-        fixed are `optional`.
+        """The parameters of the loss that are passed to the candidate, by name: those that it takes, at the fixed values, else at its own
+        defaults if these are valid, else at the spec's. Those that it does not require and that are not fixed are `optional`.
         """
-        values, own = loss.with_parameters(self.parameters), taken(f, loss.parameters)
-        wanted = [n for n in values if n in own and (optional or n in self.parameters or own[n] is EMPTY)]
-        return {n: values[n] if n in self.parameters else own_default(loss.parameters[n], own[n], values[n]) for n in wanted}
+        values, accepted = loss.with_parameters(self.parameters), taken(f, loss.parameters)
+        wanted = [n for n in values if n in accepted and (optional or n in self.parameters or accepted[n] is EMPTY)]
+        return {n: values[n] if n in self.parameters else own_default(loss.parameters[n], accepted[n], values[n]) for n in wanted}
 
 
 def own_default(domain: Parameter, own: object, default: float) -> float:
-    """The default that a function has itself, where that is a number of the domain."""
+    """The function's own default, if it is a number in the domain; else the spec's."""
     known = isinstance(own, (int, float)) and not isinstance(own, bool) and domain.low < own < domain.high
     return float(own) if known else default  # type: ignore[arg-type]
 
@@ -97,7 +96,7 @@ def parted(layout: str) -> tuple[str, str]:
 
 
 def _numbers(parameters: object, delta: object) -> dict[str, ParameterValue]:
-    """All that was given by name, `delta` among it. Raises UsageError for what is no table of numbers, or says two things of one name."""
+    """All parameters given by name, including `delta`. Raises UsageError for anything but a table of numbers, and for contradictions."""
     if not isinstance(parameters, Mapping):
         raise UsageError(f"parameters is {shown(parameters)}; give a table of numbers by name, such as {{'delta': 2.0}}.")
     for name in parameters:
@@ -125,11 +124,11 @@ PINS = tuple(f.name for f in fields(Pins))
 class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
-    `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
-    and the defaults stand in and the law `value` will say so. `complaint` is what it did at the first `question` if it gave no answer to
-    any probe, `limitations` what there is to say before any law is asked. `approximate` says that its Hessian is declared an approximation.
-    `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first. `other_values` are
-    further values of the parameters that it takes, at which it is judged as well. `found_out` says from what the values of parameters were.
+    `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins and the
+    defaults stand in and the law `value` will say so. `complaint` is what it did at the first `question` if it gave no answer to any probe,
+    `limitations` are notes independent of any law. `approximate` says that its Hessian is declared an approximation. `doubts` are the
+    values of a convention that no point used distinguishes, the chosen one first. `other_values` are further values of its parameters at
+    which it is judged as well. `found_out` says from what parameters were inferred.
     """
 
     candidate: Way
@@ -144,35 +143,35 @@ class Conventions:
     found_out: Mapping[str, str] = field(default_factory=dict)
 
     def with_found_out(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
-        """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
+        """The conventions with a note on which free parameters differ from the defaults, and from what they were inferred."""
         o = self.objective
-        given, domains = o.described, o.domains
+        values, domains = o.described, o.domains
         whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
-        told = {}
-        for name in (name for name in free if self.fits and given[name] != domains[name].default):
+        notes = {}
+        for name in (name for name in free if self.fits and values[name] != domains[name].default):
             off = f", to {max(o.unsure[name]):.0e} of it" if name in o.unsure else ""
-            told[name] = f"{whence}{off}{', up to a factor' if name in up_to_a_factor else ''}"
-        return replace(self, found_out=told)
+            notes[name] = f"{whence}{off}{', up to a factor' if name in up_to_a_factor else ''}"
+        return replace(self, found_out=notes)
 
     @property
     def scored(self) -> Objective:
-        """The objective of linear scores, or of scores."""
+        """The objective of a loss with labels."""
         assert isinstance(self.objective, Objective)
         return self.objective
 
     def to_dict(self) -> dict[str, Any]:
-        """For the report."""
+        """The conventions for the report."""
         way, claim = self.candidate, self.objective
-        told = way.described
-        found = {**told, **claim.summed} | told | {"fits": self.fits, **claim.described}  # what the way says of the sum stands
-        if told.get("signature") == OBJECTIVE:
-            found["hessian"] = HESSIANS[self.approximate]
+        call = way.described
+        document = {**call, **claim.summed} | call | {"fits": self.fits, **claim.described}  # what the way says of the sum stands
+        if call.get("signature") == OBJECTIVE:
+            document["hessian"] = HESSIANS[self.approximate]
         framework = framework_of(way.f)
-        found |= {"framework": framework} if framework else {}
+        document |= {"framework": framework} if framework else {}
         if claim.form is not None:
-            found |= upstream_described(way.f)
-            found |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
-        return found | self._varied | self._found_out
+            document |= upstream_described(way.f)
+            document |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
+        return document | self._varied | self._found_out
 
     @property
     def _varied(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Type aliases: `Probe`, a fixed point to ask at, and `Watch`, called before each question."""
+"""Type aliases: `Probe`, a fixed point to call at, and `Watch`, called before each call of the candidate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Probe = Mapping[str, Any]
-"""Values by name: those of the form of an objective, or those of a function of named inputs."""
+"""Values by name: for the form of an objective, or for a function of named inputs."""
 
 Watch = Callable[[Probe], None]
 
 
 def unwatched(_: Probe) -> None:
-    """Nobody hears of it."""
+    """A watch that ignores the points."""

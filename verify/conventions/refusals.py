@@ -1,4 +1,6 @@
-"""Refusals of what is no candidate of any signature, before anyone is accused: what was found, what is allowed, the nearest right thing."""
+"""Refusals of objects that are no candidates of any signature, before anything is judged: what was found, what is allowed, the nearest
+right thing.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ COLUMN = "the bias is the last column of W against a last column of ones in X"
 
 
 def as_it_is(f: Callable[..., Any]) -> None:
-    """Raises UsageError where a candidate cannot be called in any signature: a class, a method without an object."""
+    """Raises UsageError if a candidate cannot be called in any signature: a class, a method without an object."""
     for part in _parts(f):
         name = getattr(part, "__qualname__", type(part).__qualname__)
         if isinstance(part, type):
@@ -34,7 +36,7 @@ def as_it_is(f: Callable[..., Any]) -> None:
 
 
 def in_order(f: Callable[..., Any]) -> None:
-    """Raises UsageError for arguments of a function of weights in another order, or more of them."""
+    """Raises UsageError if the arguments of a function of weights are in another order, or too many."""
     mine = (names(f) or ([], 0, 0))[0]
     if len(mine) > 3 and mine[1] in INTERCEPT and mine[2] in DATA:
         raise UsageError(
@@ -53,8 +55,8 @@ BY_REFERENCE = "Where there is none its value alone is judged, beside a referenc
 
 
 def no_pair(f: Callable[..., Any], complaint: object, otherwise: str = BY_VALUE) -> None:
-    """Raises UsageError where what the candidate returns is complete but is not what is judged: a loss alone, an array alone, or three
-    things. `otherwise` says what is judged where there is no gradient.
+    """Raises UsageError if the candidate returns something complete that is not judged: only a loss, only an array, or three things.
+    `otherwise` says what is judged without a gradient.
     """
     if not isinstance(complaint, Incomplete):
         return
@@ -74,7 +76,7 @@ def no_pair(f: Callable[..., Any], complaint: object, otherwise: str = BY_VALUE)
 
 
 def _beside(f: Callable[..., Any]) -> tuple[str, str | None]:
-    """What the candidate is called, and what may be its gradient: a method of the same object, or a function of its module."""
+    """The candidate's name, and that of a possible gradient: a method of the same object, or a function of its module."""
     owner, name = getattr(f, "__self__", f), getattr(f, "__name__", "__call__")
     if not inspect.isroutine(owner) and (method := _gradient(owner)) is not None:
         return f"loss.{name}", f"loss.{method}"

@@ -1,6 +1,6 @@
-"""The conventions of a function of scores: whether it answers for each example, the order of its arguments, and its reduction.
+"""The conventions of a function of scores: whether it returns values per example, the order of its arguments, and its reduction.
 
-Its own loss decides; where it returns none, its gradient does.
+Its own loss decides; if it returns none, its gradient does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
-from verify.candidates.scores import CUTS, NONE, ORDERS
+from verify.candidates.scores import CUTS, ORDERS, UNREDUCED
 from verify.candidates.signature import SCORES, FixedArgument, WeightsArgument, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
@@ -29,18 +29,18 @@ from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
 ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
-"""Orders in which scores are called: data sets are for objectives."""
+"""Orders of scores and targets: data sets are for objectives."""
 EXAMPLES = 4
-"""Of a first question."""
+"""Number of examples at a first point."""
 
 
 def find_out(
     f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str], dtype: str, watch: Watch
 ) -> Conventions:
-    """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned, with the parameters that it is `handed`.
+    """The conventions of `f`, from calls at a few fixed points in every way that is not pinned, with the parameters that it is `handed`.
 
-    Where it fits no combination of conventions, the first way stands in which it answers, as a mean, or of each example alone. Whether N·C
-    numbers come example by example or class by class is then told by whether examples may change places.
+    If it fits no combination of conventions, the first way is used in which it answers, as a mean, or per example. Whether N·C numbers are
+    ordered by example or by class is then decided by permuting examples.
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
@@ -75,7 +75,7 @@ def find_out(
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Scores]:
-    """How `f` may be called, the likeliest first: scores as a matrix before numbers in one row."""
+    """The ways to call `f`, the likeliest first: scores as a matrix before numbers in one row."""
     pinned, cut = (None, None) if pins.layout is None else parted(pins.layout)
     if pins.layout in LAYOUTS or (cut and loss.targets):
         kind = "one of weights; for a function of scores" if pins.layout in LAYOUTS else f"one of several scores; for {loss.name}"
@@ -95,17 +95,17 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str
 
 
 def _returned(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iterator[str]:
-    """What may come back: a loss and a gradient, those of each example, or a gradient and a Hessian of each."""
-    if pins.reduction != NONE:
+    """The possible results: a loss and a gradient, those of each example, or a gradient and a Hessian of each."""
+    if pins.reduction != UNREDUCED:
         yield from signatures
-    if "scores" in signatures and not isinstance(f, Candidate) and pins.reduction in (None, NONE, "sum"):
+    if "scores" in signatures and not isinstance(f, Candidate) and pins.reduction in (None, UNREDUCED, "sum"):
         yield "each"
 
 
 def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Objective]:
-    """The family, the defaults first: a mean, but of each example alone in an objective."""
+    """The family, the defaults first: a mean, except for an objective, which is of each example alone."""
     default = "sum" if signatures[0] == "objective" else "mean"
-    pinned = "sum" if pins.reduction == NONE else pins.reduction
+    pinned = "sum" if pins.reduction == UNREDUCED else pins.reduction
     for reduction in [pinned] if pinned else sorted(REDUCTIONS, key=lambda r: r != default):
         yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, form=form.SCORES)
 
@@ -120,8 +120,8 @@ def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator
 
 
 def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
-    """The first way in which the candidate answers; of the ways that differ from it by the order of numbers in one row, the one in which
-    examples may change places.
+    """The first way in which the candidate answers; among the ways that differ from it only by the order of numbers in one row, the one in
+    which examples can be permuted.
     """
     if not answered:
         return None
@@ -131,7 +131,7 @@ def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
 
 
 def _ignores_order(way: Scores, probe: Probe) -> bool:
-    """Whether the gradient follows two examples that change places, up to half of the digits."""
+    """Whether swapping two examples swaps their gradients, up to half of the digits."""
     scores, y = probe["scores"], probe["y"]
     swapped = [1, 0, *range(2, len(y))] if len(y) > 1 else [0]
     try:
@@ -143,7 +143,7 @@ def _ignores_order(way: Scores, probe: Probe) -> bool:
 
 
 def _weighs_classes(way: Scores, probe: Probe, watch: Watch) -> bool:
-    """Whether the weights that it can do without are those of classes."""
+    """Whether its optional weights are those of classes."""
     if not any(isinstance(e, WeightsArgument) and not e.needed for e in way.extras):
         return False
     scores, y = probe["scores"], probe["y"]
@@ -154,7 +154,7 @@ def _weighs_classes(way: Scores, probe: Probe, watch: Watch) -> bool:
 
 
 def _weighs(way: Scores, probe: Probe) -> bool:
-    """Whether the candidate asks a data set for the weights of its examples."""
+    """Whether the candidate reads the weights of its examples from a data set."""
     arguments = way.arguments(**probe)
     with suppress(Misbehaviour):
         way.answer(arguments)

@@ -19,23 +19,23 @@ from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.objective import Objective
 
-FARTHER = (-0.75, 1.25, -2.5, 3.0, 4.5)
-"""How far values lie from the default in the logarithm of their distance from an end: on either side of it, by a factor of 2 and of 3 to
-where ordinary values end, 1/12 and 20; one at 90 times the default, or a 90th of the way from the other end.
+LOG_DISTANCES = (-0.75, 1.25, -2.5, 3.0, 4.5)
+"""Distances of values from the default, in the logarithm of their distance from an end: on either side, by factors of 2 and 3, to the
+limits of ordinary values, 1/12 and 20; one at 90 times the default, or a 90th of the way from the other end.
 """
-TURNED = (1, 3, 2)
-"""By how many places the values of each further parameter are turned, so that two do not always grow together."""
-NEARER = 4
-"""How often a value that the formula does not bear is brought halfway to the default before it is left out."""
+ROTATIONS = (1, 3, 2)
+"""Rotations of the values of each further parameter, so that two do not always grow together."""
+MAX_HALVINGS = 4
+"""How often a value that the formula cannot take is moved halfway to the default before it is dropped."""
 BITS = 3
-"""Of a value: short numbers, which both dtypes hold, and so is the distance from the nearest end."""
+"""Bits of a value: short numbers, which both dtypes hold, like the distance from the nearest end."""
 DTYPE = "float32"
-"""Whose range the formula must stay in: the narrower one, so that both are judged at the same values."""
+"""The formula must stay in its range: the narrower one, so that both dtypes are judged at the same values."""
 
 
 def other_values(claimed: ClaimedFunction, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
-    """Values of the named parameters, none of them all the defaults: at each the formula is real and what the spec claims of it, and its
-    numbers stay in the range of float32 on ordinary cases.
+    """Values of the named parameters, at most some of them the defaults: at each the formula is real and satisfies the spec's claims, and
+    its numbers stay in the range of float32 on ordinary cases.
     """
     return _other_values(claimed.stated, tuple(claimed.parameters.items()), tuple(names)) if names else ()
 
@@ -46,9 +46,9 @@ def _other_values(
 ) -> tuple[Mapping[str, float], ...]:
     own, found = dict(defaults), []
     lost = _lost(stated, own)
-    for k in range(len(FARTHER)):
-        steps = [FARTHER[(k + i * TURNED[i % len(TURNED)]) % len(FARTHER)] for i in range(len(names))]
-        for nearer in range(NEARER):
+    for k in range(len(LOG_DISTANCES)):
+        steps = [LOG_DISTANCES[(k + i * ROTATIONS[i % len(ROTATIONS)]) % len(LOG_DISTANCES)] for i in range(len(names))]
+        for nearer in range(MAX_HALVINGS):
             values = {n: _short(stated.parameters[n], own[n], step / 2**nearer) for n, step in zip(names, steps, strict=True)}
             if _lost(stated, {**own, **values}) <= lost:
                 found.append(values)
@@ -57,7 +57,7 @@ def _other_values(
 
 
 def _short(domain: Parameter, default: float, step: float) -> float:
-    """The value so far from the default, of few bits; the default where none lies in the domain."""
+    """The value at this distance from the default, with few bits; the default if none lies in the domain."""
     axis = Axis(domain)
     value = float(axis.at(axis.of(np.array(default)) + step))
     end = min((e for e in (domain.low, domain.high) if abs(e) < inf), key=lambda e: abs(value - e), default=0.0)
@@ -67,8 +67,8 @@ def _short(domain: Parameter, default: float, step: float) -> float:
 
 
 def _lost(stated: LossSpec | Problem, parameters: Mapping[str, float]) -> float:
-    """On how many ordinary examples a number of the formula may leave the range of float32; infinite where something has no value there,
-    or the spec does not hold what it claims.
+    """The number of ordinary examples on which a number of the formula may leave the range of float32; infinite if something is undefined
+    there, or the spec's claims do not hold.
     """
     try:
         claim, values = _ordinary(stated, parameters)
@@ -83,16 +83,16 @@ def _lost(stated: LossSpec | Problem, parameters: Mapping[str, float]) -> float:
 
 @singledispatch
 def _ordinary(stated: Any, parameters: Mapping[str, float]) -> tuple[ClaimedFunction, Mapping[str, Any]]:
-    """What is stated at these values of its parameters, and values of its inputs."""
-    return Instance(problem=stated, parameters=parameters), small(stated, size=SOME, dtype=DTYPE)
+    """The claim with these values of its parameters, and values of its inputs."""
+    return Instance(problem=stated, parameters=parameters), small(stated, size=TRIED_CLASSES, dtype=DTYPE)
 
 
 @_ordinary.register
 def _(stated: LossSpec, parameters: Mapping[str, float]) -> tuple[ClaimedFunction, Mapping[str, Any]]:
-    labels = np.array(stated.some_labels(SOME))
-    scores = np.random.default_rng(0).normal(size=(stated.scores(SOME), len(labels))).T.astype(DTYPE)
+    labels = np.array(stated.some_labels(TRIED_CLASSES))
+    scores = np.random.default_rng(0).normal(size=(stated.scores(TRIED_CLASSES), len(labels))).T.astype(DTYPE)
     return Objective(loss=stated, penalty=find_penalty("none"), parameters=parameters, form=SCORES), {"scores": scores, "y": labels}
 
 
-SOME = 4
-"""Classes of the scores on which values are tried."""
+TRIED_CLASSES = 4
+"""Number of classes of the scores on which values are tried."""

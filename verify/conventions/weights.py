@@ -1,4 +1,4 @@
-"""What a candidate calls weights may be one number for each example, or one for each class, as in torch's losses: its answers tell."""
+"""A candidate's weights may be one number for each example, or one for each class, as in torch's losses: its answers decide."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OF_CLASSES = "takes one weight for each class, and is judged without them: the s
 
 
 def are_of_classes(ask: Callable[[int], Any], examples: int, classes: int) -> bool:
-    """Whether it refuses so many ones as there are examples, and takes as many as there are classes."""
+    """Whether it refuses as many ones as there are examples, and accepts as many as there are classes."""
     return examples != classes and not _answers(ask, examples) and _answers(ask, classes)
 
 

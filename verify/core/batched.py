@@ -1,4 +1,4 @@
-"""Many small problems of one size in one call: what a search over cases asks for, without the price of a call for each."""
+"""Many small problems of one size in one call: the bulk search needs them, without the cost of a call for each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from verify.core.linear import PARALLEL, PRANGE_ONLY
 from verify.core.objective import Floats, LinearObjective, must_be_real, room
 from verify.core.penalty import with_squares
 
-CHUNK = 64
-"""Problems that one thread takes at once."""
+PROBLEMS_PER_THREAD = 64
+"""Problems that one thread processes at once."""
 
 ROW = 256
 """Multiply-adds of a large problem that take as long as one example of a small one."""
@@ -71,10 +71,10 @@ def _types(dtype: Any) -> tuple[Any, ...]:
 
 @njit(inline="always", error_model="numpy")
 def together(row, W, X, y, parameter, coefficients, bias, dW, values, first, last):
-    """The answers of `linear.plain` for the problems first..last out of `values.size`, whose W (C, D), X (N, D) and y (N,) are stacked.
+    """The results of `linear.plain` for the problems first..last out of `values.size`, whose W (C, D), X (N, D) and y (N,) are stacked.
 
-    In the same room: to allocate it for each costs as much as a small problem. So do references to arrays that are handed to a
-    function, which is why its loops are written out here again.
+    They share work arrays, since allocating them costs as much as a small problem. So do references to arrays that are passed to a
+    function, which is why its loops are repeated here.
     """
     B, D = values.size, W.shape[1]
     C, N = W.shape[0] // B, X.shape[0] // B
@@ -97,6 +97,17 @@ def together(row, W, X, y, parameter, coefficients, bias, dW, values, first, las
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
 def _on_all_cores(many, W, X, y, parameter, coefficients, bias, dW, values):
-    """Chunk by chunk side by side."""
-    for chunk in prange(-(-values.size // CHUNK)):
-        many(W, X, y, parameter, coefficients, bias, dW, values, chunk * CHUNK, min(values.size, (chunk + 1) * CHUNK))
+    """Runs chunks in parallel."""
+    for chunk in prange(-(-values.size // PROBLEMS_PER_THREAD)):
+        many(
+            W,
+            X,
+            y,
+            parameter,
+            coefficients,
+            bias,
+            dW,
+            values,
+            chunk * PROBLEMS_PER_THREAD,
+            min(values.size, (chunk + 1) * PROBLEMS_PER_THREAD),
+        )

@@ -21,31 +21,33 @@ from numba.core import caching
 
 from verify.folders import folder
 
-MOST = 8
-"""Folders that are kept, of some megabytes each: as many versions as one user works with at a time."""
+MAX_FOLDERS = 8
+"""Number of folders kept, of some megabytes each: as many versions as one user works with at a time."""
 
 
 config: Any = numba.config
 SHARED = hasattr(caching, "UserProvidedCacheLocator") and hasattr(config, "CACHE_LOCATOR_CLASSES")
-"""Whether this numba lets us say where in our folder; else it adds the path of the file, so that each place has kernels of its own."""
+"""Whether this numba allows choosing the place in the folder; otherwise it adds the path of the file, so that each installation has its own
+kernels.
+"""
 
 if SHARED:
 
     class Shared(caching.UserProvidedCacheLocator):
-        """Our folder itself, wherever the source lies: the folder's name says all of it."""
+        """The cache folder itself, wherever the source lies: the folder's name covers everything."""
 
         def __init__(self, py_func: Any, py_file: str) -> None:
             super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
             self._cache_path = config.CACHE_DIR
 
         def get_source_stamp(self) -> str:
-            """That of every source."""
+            """The same stamp for every source."""
             return ""
 
 
 @contextmanager
 def kernel_cache() -> Iterator[None]:
-    """Functions that are declared with `cache=True` in this block are cached in our folder; others keep theirs."""
+    """Functions declared with `cache=True` in this block are cached in the suite's folder; others keep theirs."""
     settings = {"CACHE_DIR": str(_folder())} | ({"CACHE_LOCATOR_CLASSES": "verify.core.cache.Shared"} if SHARED else {})
     before = {name: getattr(config, name) for name in settings}
     try:
@@ -61,5 +63,5 @@ def _folder() -> Path:
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    found = folder("kernels", digest.hexdigest()[:16], MOST)
+    found = folder("kernels", digest.hexdigest()[:16], MAX_FOLDERS)
     return found or Path(tempfile.mkdtemp(prefix="verify-kernels-"))  # compiled anew in each process

@@ -1,4 +1,4 @@
-"""Compilation of kernels: for one signature a dtype, when it is first needed, and never by surprise of a caller's types."""
+"""Compilation of kernels: for one signature per dtype, when it is first needed, and never for a caller's other types."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def compiled(kernel: Any, *arguments: Any) -> Any:
 
 
 def array(dtype: Any, dimensions: int, *, any_layout: bool = False) -> Any:
-    """A C-contiguous array that may be written to; or of any memory layout, read only, which takes every array of the dtype."""
+    """A C-contiguous array that may be written to; or with `any_layout` a read-only one, which accepts every array of the dtype."""
     return types.Array(dtype, dimensions, "A" if any_layout else "C", readonly=any_layout)
 
 
 def row_type(real: Any) -> Any:
-    """A row formula: (s, y, parameter, ds) → ℓ. As a type of its own, so that one driver is compiled for all losses."""
+    """The type of a row formula: (s, y, parameter, ds) → ℓ. A separate type, so that one driver is compiled for all losses."""
     return types.FunctionType(real(array(real, 1), types.int64, real, array(real, 1)))
 
 
 def formula(function: Any, signature: Any) -> Any:
-    """`function`, compiled for the type `row_type(real)` or such a one, and still open to other types: kernels inline it."""
+    """`function`, compiled for a type such as `row_type(real)`, and still open to other types: kernels inline it."""
     if isinstance(function, Dispatcher) and signature.signature.args not in function.overloads:
         function.compile(signature.signature.args)
     return function
 
 
 def interpreted(kernel: Any) -> Any:
-    """The Python function behind a compiled one, in which the compiled functions that it calls are interpreted too."""
+    """The Python function behind a compiled one, with the compiled functions that it calls interpreted too."""
     if not isinstance(kernel, Dispatcher):  # NUMBA_DISABLE_JIT
         return kernel
     python = kernel.py_func

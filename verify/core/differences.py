@@ -28,12 +28,12 @@ NARROWEST = 128
 
 REAL, VECTOR, MATRIX = types.float64, array(types.float64, 1), array(types.float64, 2)
 ENTRY = (VECTOR, types.int64, REAL, types.int64)
-"""s, y, parameter, c."""
+"""Types of s, y, parameter, c."""
 
 CHANGE = types.FunctionType(types.void(*ENTRY, VECTOR, REAL, types.boolean, VECTOR))
 KINKS, ROW = types.FunctionType(types.int64(*ENTRY, VECTOR)), row_type(REAL)
 DATA = (MATRIX, MATRIX, array(types.int64, 1), REAL, REAL, types.boolean)
-"""S, X, y, parameter, h, centred."""
+"""Types of S, X, y, parameter, h, centred."""
 
 BY_ROWS = (ROW, *DATA, MATRIX)
 BY_CHANGES = (CHANGE, KINKS, *DATA, VECTOR, types.int64, MATRIX, array(types.int64, 2))
@@ -115,7 +115,7 @@ def _by_changes(change, kinks, S, X, y, parameter, h, centred, reach, _, found, 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
 def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, reach, blocks, found, crossings):
-    """All columns, in blocks side by side."""
+    """All columns, in parallel blocks."""
     for b in prange(blocks):
         first, last = X.shape[1] * b // blocks, X.shape[1] * (b + 1) // blocks
         _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, found, crossings)
@@ -123,21 +123,21 @@ def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, reac
 
 @njit(error_model="numpy", cache=True)
 def _by_rows(row, S, X, y, parameter, h, centred, found):
-    """The same from a row formula alone: C times the work, and each example's difference cancels."""
+    """The quotients from a row formula alone: C times the work, and each example's difference cancels."""
     for c in range(S.shape[1]):
         _of_class(row, S, X, y, parameter, h, centred, c, found[c])
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
 def _by_rows_on_all_cores(row, S, X, y, parameter, h, centred, found):
-    """The same, class by class side by side."""
+    """The quotients from a row formula, with classes in parallel."""
     for c in prange(S.shape[1]):
         _of_class(row, S, X, y, parameter, h, centred, c, found[c])
 
 
 @njit(error_model="numpy", cache=True)
 def _of_class(row, S, X, y, parameter, h, centred, c, found):
-    """Writes the quotients of row c of W to `found`, which comes in as zeros."""
+    """Writes the quotients of row c of W to `found`, which contains zeros."""
     (N, C), D = S.shape, X.shape[1]
     s, ds = np.empty(C), np.zeros(C)
     for i in range(N):

@@ -19,34 +19,36 @@ from numba.extending import overload
 from verify.core.penalty import with_squares
 from verify.core.tiles import accumulate, scores
 from verify.core.vectors import BYTES
-from verify.core.wide import WIDE
 
 BLOCK = 2**19
 """Bytes of X in one block of rows, which then stays in the second-level cache."""
 
-FEWEST, FLUSH = 16, 64
-"""Rows of a block: whole tiles, whose gradients are added up in registers, in the dtype of W: 64 roundings at most."""
+MIN_ROWS, MAX_ROWS = 16, 64
+"""Least rows of a block: whole tiles, whose gradients are added up in registers, in the dtype of W: 64 roundings at most."""
 
-GATHERED = 8
-"""Blocks whose gradients are added up in the dtype of W before they go into float64: as many roundings more, an eighth of the conversions.
+GATHERED_BLOCKS = 8
+"""Blocks whose gradients are added up in the dtype of W before they are added in float64: as many more roundings, an eighth of the
+conversions.
 """
 
 PARTITIONS, SHARE = 16, 240
-"""Contiguous parts of the rows, each with sums of its own, and their least rows: fewer are not worth the sums. Their number follows from
-the shapes alone: with one part a thread the bits would depend on the machine.
+"""Most contiguous parts of the rows, each with its own sums, and their least rows: smaller ones are not worth the sums. Their number
+follows from the shapes alone: with one part per thread the bits would depend on the machine.
 """
 
-GREAT = 2**17
+LARGE_W = 2**17
 """Weights whose sums leave the second-level cache, so that a part must have more rows."""
 
 MOST_SUMS = 2**23
 """Numbers in the sums of all partitions; greater W get fewer partitions."""
 
-SMALL = 2**12
-"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call; one long example is slower from here on."""
+PLAIN_WORK = 2**12
+"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call; for one long
+example it is slower from here on.
+"""
 
-SHARED = 2**21
-"""Multiply-adds from which the rows are parted, so that more than one thread can help: a tenth of a millisecond's."""
+PARTITIONED_WORK = 2**21
+"""Multiply-adds from which the rows are partitioned, so that several threads can help: a tenth of a millisecond."""
 
 PARALLEL = 2**24
 """Multiply-adds from which numba's own parallel loops pay, two milliseconds' worth: a second core saves half of them, but where it is busy,
@@ -57,8 +59,8 @@ waiting for it costs five to fifty.
 PRANGE_ONLY: Any = ParallelOptions(  # type: ignore[no-untyped-call]
     {"prange": True} | dict.fromkeys(("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False)
 )
-"""numba's parallel option, for the loop over the partitions and nothing else. Of a dict numba takes the entries out as it compiles the
-first kernel, so that the next would be given all options.
+"""numba's parallel option, only for the loop over the partitions. numba removes the entries from a plain dict when it compiles the first
+kernel, so that the next would get all options.
 """
 
 
@@ -89,37 +91,39 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
 
 
 @njit(inline="always", error_model="numpy")
-def blocks(row, row_of_many, W, panels, X, y, parameter, first, last, sums):
+def blocks(row, row_of_many, min_vectors, W, panels, X, y, parameter, first, last, sums):
     """Σ_i ℓ(W x_i, y_i) over the rows first..last of X, whose labels are known to be right; adds its gradient to `sums` (C, D). `panels`
-    are of W or of no size. Inlined into the file of each loss, as `plain` is; from WIDE classes on with the row formula for many.
+    are of W or of no size. Inlined into the file of each loss, as `plain` is. Where the classes fill `min_vectors` the row formula is
+    that for many.
     """
     (C, D), lanes = W.shape, BYTES // W.itemsize
-    most = max(FEWEST, min(FLUSH, BLOCK // max(1, D * W.itemsize) // FEWEST * FEWEST))
+    most = max(MIN_ROWS, min(MAX_ROWS, BLOCK // max(1, D * W.itemsize) // MIN_ROWS * MIN_ROWS))
     width = -(-C // lanes) * lanes
     width += lanes if width % 512 == 0 else 0  # a column of it would meet itself in the cache
     S, room = np.empty((most, width), W.dtype), _room(X, most)
-    dS = S if C >= WIDE else np.empty((most, width), W.dtype)
+    many = min_vectors * lanes <= C
+    dS = S if many else np.empty((most, width), W.dtype)
     near = _near(W, sums)
     loss, lost = 0.0, 0.0
     for i in range(first, last, most):
         rows = min(most, last - i)
         block, at = _block(X, i, rows, room)
         scores(W, panels, block, at, rows, S)
-        if C < WIDE:
-            for r in range(rows):
-                loss, lost = _plus(loss, lost, row(S[r, :C], y[i + r], W.dtype.type(parameter), dS[r, :C]))
-        else:
+        if many:
             for r in range(rows):
                 loss, lost = _plus(loss, lost, row_of_many(S[r, :C], y[i + r], W.dtype.type(parameter)))
+        else:
+            for r in range(rows):
+                loss, lost = _plus(loss, lost, row(S[r, :C], y[i + r], W.dtype.type(parameter), dS[r, :C]))
         accumulate(dS, C, block, at, rows, near)
-        if i + rows == last or (i - first) // most % GATHERED == GATHERED - 1:
+        if i + rows == last or (i - first) // most % GATHERED_BLOCKS == GATHERED_BLOCKS - 1:
             _flush(near, sums)
     return _rounded(loss, lost)
 
 
 @njit(error_model="numpy")
 def _plus(total, lost, x):
-    """(total, lost) with x added: what the rounding of `total` loses is gathered in `lost` (D. Knuth, TAOCP vol. 2, 4.2.2)."""
+    """(total, lost) with x added: the rounding error of `total` is gathered in `lost` (D. Knuth, TAOCP vol. 2, 4.2.2)."""
     moved = total + x
     shifted = moved - total
     return moved, lost + ((total - (moved - shifted)) + (x - shifted))
@@ -127,12 +131,12 @@ def _plus(total, lost, x):
 
 @njit(error_model="numpy")
 def _rounded(total, lost):
-    """The sum of what `_plus` added; an infinite one has lost NaN."""
+    """The sum of all numbers added by `_plus`; for an infinite one `lost` is NaN."""
     return total + lost if abs(total) < np.inf else total
 
 
 def _room(X: Any, rows: int) -> Any:
-    """Where `_block` may copy so many rows of X to, if it must."""
+    """An array into which `_block` may copy this many rows of X, if necessary."""
     return np.empty((rows, X.shape[1]), X.dtype)
 
 
@@ -143,12 +147,12 @@ def _block(X: Any, first: int, rows: int, room: Any) -> tuple[Any, int]:
 
 
 def _near(W: Any, sums: Any) -> Any:
-    """Where gradients are added up in the dtype of W: `sums` itself if it has that."""
+    """The array in which gradients are added up in the dtype of W: `sums` itself if it has that dtype."""
     return sums if W.dtype == sums.dtype else np.zeros(W.shape, W.dtype)
 
 
 def _flush(near: Any, sums: Any) -> None:
-    """Moves what was added up in `near` to `sums`."""
+    """Moves the contents of `near` to `sums`."""
     if near is not sums:
         sums += near
         near[:] = 0
@@ -207,7 +211,7 @@ def _total_loss(losses):
 
 @njit(error_model="numpy")
 def _total(sums):
-    """Σ_p sums[p], in the order of the partitions, in the place of the first."""
+    """Σ_p sums[p], in the order of the partitions, stored in the first."""
     for j in range(sums.shape[1]):
         for p in range(1, sums.shape[0]):
             for k in range(sums.shape[2]):
@@ -231,7 +235,7 @@ def in_range(y, C):
 
 
 def partitions_of(N: int, weights: int) -> int:
-    """How many partitions N examples of so many weights are summed in: by the shapes alone."""
-    rows = SHARE if weights <= GREAT else 4 * SHARE
-    most = min(PARTITIONS, N // rows, MOST_SUMS // weights) if N * weights >= SHARED else 1
+    """The number of partitions for N examples of this many weights, by the shapes alone."""
+    rows = SHARE if weights <= LARGE_W else 4 * SHARE
+    most = min(PARTITIONS, N // rows, MOST_SUMS // weights) if N * weights >= PARTITIONED_WORK else 1
     return 1 << max(most, 1).bit_length() - 1  # equal loads for as many threads as there commonly are

@@ -10,7 +10,9 @@ from verify.core.wide import total
 
 @njit(cache=True, error_model="numpy")
 def row(s, y, delta, ds):
-    """Loss of one example; writes dℓ/ds (C,) to `ds`. On a kink: 0, where [0, 1] is allowed. No branches: they cannot be foreseen."""
+    """Loss of one example; writes dℓ/ds (C,) to `ds`. On a kink: 0, where [0, 1] is allowed. Without branches, which would be
+    unpredictable.
+    """
     loss, count = s.dtype.type(0), 0
     for j in range(s.size):
         margin = s[j] - s[y] + delta
@@ -24,7 +26,7 @@ def row(s, y, delta, ds):
 
 @njit(error_model="numpy")
 def row_of_many(s, y, delta):
-    """The same for many classes; dℓ/ds replaces the scores."""
+    """Loss of one example with many classes; dℓ/ds replaces the scores."""
     own, count = s[y], 0
     for j in range(s.size):
         margin = s[j] - own + delta
@@ -39,6 +41,10 @@ def row_of_many(s, y, delta):
     return loss
 
 
+MIN_VECTORS = 0
+"""Vectors of scores from which `row_of_many` is faster: it is with any number of classes."""
+
+
 @njit(cache=True, error_model="numpy")
 def kernel(W, X, y, delta, coefficient, bias, dW):
     """The plain driver with this row."""
@@ -48,7 +54,7 @@ def kernel(W, X, y, delta, coefficient, bias, dW):
 @njit(cache=True, error_model="numpy", nogil=True)
 def part(W, panels, X, y, delta, first, last, sums):
     """The blocked driver with this row."""
-    return blocks(row, row_of_many, W, panels, X, y, delta, first, last, sums)
+    return blocks(row, row_of_many, MIN_VECTORS, W, panels, X, y, delta, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,4 +1,4 @@
-"""The door from Python to the drivers of `linear`: what `verify.core.multiclass_hinge.l2` and its like are."""
+"""The Python interface of the drivers in `linear`: the objectives such as `verify.core.multiclass_hinge.l2`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled, interpreted
-from verify.core.linear import SMALL, finished, in_range, partitions_of
+from verify.core.linear import PLAIN_WORK, finished, in_range, partitions_of
 from verify.core.threads import share
 from verify.core.tiles import panels_of
 
@@ -24,7 +24,7 @@ LABELS = np.dtype(np.int64)
 PENALTIES = {"none": (0.0, True), "l2": (1.0, True), "l2_no_bias": (1.0, False), "half_l2": (0.5, True), "half_l2_no_bias": (0.5, False)}
 """Each kind's factor of λ‖W‖², and whether the last column, the bias, is in it."""
 
-REST = (types.float64, types.float64, types.boolean)
+OTHER_TYPES = (types.float64, types.float64, types.boolean)
 """The types of parameter, coefficient and bias."""
 
 
@@ -34,7 +34,7 @@ class LinearObjective(Protocol):
     W is (C, D), X is (N, D) of the same dtype (float64 or float32), in any memory layout; y is (N,) of integers in 0..C−1, reg
     is λ; dW is (C, D) in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
     Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula. Sums over the examples add
-    γ_72 in W's dtype and γ_{N/16} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
+    γ_72 in W's dtype and γ_{N/16} in float64, or γ_N in float64 where N·C·D ≤ PLAIN_WORK. The same bits on any number of threads.
     Infinite numbers in X may give NaN in entries that they do not enter. `out` may be W or X itself, but overlap no part of them otherwise.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
 
@@ -54,12 +54,12 @@ class LinearObjective(Protocol):
     """A claim, tested by the law `compiled`: no number of threads changes its answer."""
 
     py_func: Callable[..., Answer]
-    """The same function, interpreted: nothing compiled takes part. Same arguments, same answer within rounding."""
+    """The same function, interpreted. Same arguments, same answer within rounding."""
 
     def __call__(
         self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None
     ) -> Answer:
-        """(f, dW)."""
+        """Returns (f, dW)."""
 
 
 def objectives(
@@ -76,13 +76,13 @@ def objectives(
 
 
 def _objective(name: str, parts: dict[str, Any]) -> LinearObjective:
-    """A function, since Python calls an object a sixth of a microsecond later, of one in all for a small problem."""
+    """The objective as a function: calling an object takes a sixth of a microsecond more, of one in all for a small problem."""
     kernel, factor, bias, usual = (parts[part] for part in ("kernel", "factor", "bias", "parameter"))
 
     def f(W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None) -> Answer:
         parameter = usual if delta is None else delta
         try:  # straight to the compiled function, which a small problem costs less than any check in Python
-            if y.dtype is LABELS and kernel.overloads and W.size * len(X) <= SMALL:  # type: ignore[union-attr, arg-type]
+            if y.dtype is LABELS and kernel.overloads and W.size * len(X) <= PLAIN_WORK:  # type: ignore[union-attr, arg-type]
                 dW = np.empty(W.shape, W.dtype) if out is None else out  # type: ignore[union-attr]
                 return kernel(W, X, y, parameter, factor and factor * reg, bias, dW), dW
         except (AttributeError, TypeError, ValueError):
@@ -99,7 +99,7 @@ def _objective(name: str, parts: dict[str, Any]) -> LinearObjective:
 def _checked(f: LinearObjective, W: Any, X: Any, y: Any, parameter: float, reg: float, out: Floats | None) -> Answer:
     W, X, y, dW = checked(W, X, y, out)
     rest = parameter, f.factor and f.factor * float(reg), f.bias  # without a penalty 0, whatever λ is
-    if W.size * len(X) <= SMALL:
+    if W.size * len(X) <= PLAIN_WORK:
         return compiled(f.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
     part, panels_of, finished = _blocked(f.part, W.dtype, X.flags.c_contiguous and X.flags.writeable)
     N, count, W = len(X), partitions_of(len(X), W.size), np.ascontiguousarray(W)
@@ -130,10 +130,10 @@ def _interpreted(
 
 @cache
 def _kernel_types(dtype: Any) -> tuple[Any, ...]:
-    """(W, X, y, parameter, coefficient, bias, dW): small data may lie in memory as it likes."""
+    """(W, X, y, parameter, coefficient, bias, dW): small data may have any memory layout."""
     real = from_dtype(dtype)
     matrix = array(real, 2, any_layout=True)
-    return matrix, matrix, array(types.int64, 1, any_layout=True), *REST, array(real, 2)
+    return matrix, matrix, array(types.int64, 1, any_layout=True), *OTHER_TYPES, array(real, 2)
 
 
 @cache
@@ -147,7 +147,7 @@ def _blocked(part: Any, dtype: Any, in_place: bool) -> tuple[Any, Any, Any]:
     return (
         compiled(part, W, dW, X, array(n, 1, any_layout=True), types.float64, n, n, array(types.float64, 2)),
         compiled(panels_of, W, n),
-        compiled(finished, vector, array(types.float64, 3), n, W, *REST[1:], dW),
+        compiled(finished, vector, array(types.float64, 3), n, W, *OTHER_TYPES[1:], dW),
     )
 
 
@@ -163,7 +163,7 @@ def must_be_real(W: NDArray[Any], X: NDArray[Any]) -> None:
 
 
 def room(out: Any, W: Floats) -> Floats:
-    """`out`, or a new array where it is None, for the gradient by W. Raises ValueError where that does not fit into it."""
+    """`out`, or a new array if it is None, for the gradient in W. Raises ValueError if it does not fit."""
     if out is None:
         return np.empty(W.shape, W.dtype)
     if not isinstance(out, np.ndarray) or out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray:

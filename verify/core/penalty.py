@@ -22,7 +22,7 @@ def with_squares(sums, N, W, first, coefficient, bias, dW):
 
 @njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _squares(w):
-    """Σ w² in float64, in an order that lets it vectorise."""
+    """Σ w² in float64, in an order that can be vectorised."""
     total = 0.0
     for k in range(w.size):
         total += np.float64(w[k]) * np.float64(w[k])

@@ -12,7 +12,7 @@ from verify.core.wide import exponential, greatest, total
 
 @njit(cache=True, error_model="numpy")
 def row(s, y, _, ds):
-    """Loss of one example; writes dℓ/ds = p − e_y (C,) to `ds`. Smooth: there is no choice."""
+    """Loss of one example; writes dℓ/ds = p − e_y (C,) to `ds`. It is smooth."""
     top = _greatest(s)
     total = s.dtype.type(0)
     for j in range(s.size):
@@ -26,7 +26,7 @@ def row(s, y, _, ds):
 
 @njit(error_model="numpy")
 def row_of_many(s, y, _):
-    """The same for many classes; dℓ/ds replaces the scores."""
+    """Loss of one example with many classes; dℓ/ds replaces the scores."""
     top, own = greatest(s), s[y]
     for j in range(s.size):
         s[j] = exponential(s[j] - top)
@@ -37,9 +37,13 @@ def row_of_many(s, y, _):
     return log(whole) + (top - own)
 
 
+MIN_VECTORS = 1
+"""Vectors of scores from which `row_of_many` is faster."""
+
+
 @njit(error_model="numpy")
 def _greatest(s):
-    """The greatest score, or any where one is NaN: all that follows is NaN then. (`s.max()` takes as long as three exponentials.)"""
+    """The greatest score, or any if one is NaN: all that follows is NaN then. (`s.max()` takes as long as three exponentials.)"""
     top = s[0]
     for j in range(1, s.size):
         if s[j] > top:
@@ -56,7 +60,7 @@ def kernel(W, X, y, unused, coefficient, bias, dW):
 @njit(cache=True, error_model="numpy", nogil=True)
 def part(W, panels, X, y, unused, first, last, sums):
     """The blocked driver with this row."""
-    return blocks(row, row_of_many, W, panels, X, y, unused, first, last, sums)
+    return blocks(row, row_of_many, MIN_VECTORS, W, panels, X, y, unused, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")
@@ -77,7 +81,7 @@ def change(s, y, _, c, d, reach, centred, out):
         else:
             others += exp(s[j] - top)
     share, sign = mine / (mine + others), -1.0 if c == y else 1.0
-    if reach <= SHORT:
+    if reach <= SERIES_RANGE:
         k1, k2, k3, k4, k5, k6, k7 = _taylor(share, others / (mine + others), sign)
         if centred:  # even powers cancel
             k1, k3, k5, k7 = 2 * k1, 2 * k3, 2 * k5, 2 * k7
@@ -94,14 +98,14 @@ def change(s, y, _, c, d, reach, centred, out):
             out[k] += _moved(share, a, b, sign * d[k]) - (_moved(share, a, b, -sign * d[k]) if centred else 0.0)
 
 
-SHORT = 2.0**-6
+SERIES_RANGE = 2.0**-6
 """|d| up to which seven terms of a power series give log(1 + p(eᵈ − 1)) to a relative 1e-17; unlike the calls, they vectorise."""
 
 
 @njit(error_model="numpy")
 def _log_share(s, y, c, own):
-    """The logarithm of p of the class c, for the label of 1 − p; or, where not `own`, that of the rest. From the greatest score among
-    them, so that it is finite where p is too small to be told from 0.
+    """The logarithm of p of the class c, for the label of 1 − p; or, if not `own`, of the rest. Relative to the greatest score among them,
+    so that it is finite where p underflows.
     """
     top, total, most, part = _greatest(s), 0.0, -inf, 0.0
     for j in range(s.size):
@@ -141,7 +145,7 @@ def _taylor(p, q, sign):
 
 @njit(cache=True, error_model="numpy")
 def kinks(s, y, _, c, at):  # noqa: ARG001
-    """There are none."""
+    """None: the loss is smooth."""
     return 0
 
 

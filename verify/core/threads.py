@@ -1,7 +1,7 @@
-"""Threads that help with what is parted: whoever is free claims the next part, and nobody waits for a helper that does not come.
+"""Threads that help with partitioned work: a free one claims the next part, and nothing waits for a helper that does not come.
 
-A second thread may wake a scheduler's tick late, and later where its core is busy. The caller begins at once, and who has not begun
-when nothing is left is sent home.
+A second thread may wake a scheduler's tick late, and later if its core is busy. The caller begins at once; a helper that has not begun when
+nothing is left is dismissed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if hasattr(os, "register_at_fork"):
 def share(work: Callable[[int], None], parts: int) -> None:
     """Calls work(p) once for each p < `parts`, here and on as many other threads as `numba.set_num_threads` allows.
 
-    It should let go of the interpreter's lock. Where no thread can be started, all is done here. Raises what `work` raised.
+    `work` should release the interpreter's lock. If no thread can be started, all is done here. Raises what `work` raised.
     """
     if parts == 1:
         work(0)

@@ -1,7 +1,7 @@
 """The two products of the fused pass, S = X Wᵀ and dW += Gᵀ X, on one block of rows that stays in the cache, in register tiles.
 
-Scores have vectors along the features, whose lanes are added up in the end: good for long rows. Where rows are short or classes many,
-they have vectors along the classes, of W in `panels`. Gradients have vectors along the features, and no end.
+Scores use vectors along the features, whose lanes are added up at the end: good for long rows. For short rows or many classes, they use
+vectors along the classes, of W in `panels`. Gradients use vectors along the features, without adding up lanes.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ from numba import njit
 
 from verify.core.vectors import BYTES, ROWS, VECTORS, dots, outers
 
-TALL = 8
+TALL_ROWS = 8
 """Rows of a tile of one vector: as many sums as two units of four cycles keep going."""
 
-CHUNK = 256
-"""Features whose part of a panel stays in the first-level cache; their sums meet the scores one by one, which rounds less."""
+FEATURES_PER_CHUNK = 256
+"""Features whose part of a panel stays in the first-level cache; their sums are added to the scores one by one, which rounds less."""
 
-ENDING = 8
+LANE_SUM_COST = 8
 """Multiply-adds of vectors that take as long as adding up the lanes of one."""
 
-FEW = 16
+MIN_PANEL_ROWS = 16
 """Rows below which W is not worth being laid out in panels."""
 
 
@@ -33,33 +33,46 @@ def scores(W, panels, X, first, rows, S):
     for p in range(panels.shape[0] // D):
         column = p * VECTORS * lanes
         vectors = min(VECTORS, -(-(W.shape[0] - column) // lanes))
-        for k in range(0, D, CHUNK):
-            at, terms = p * D + k, min(CHUNK, D - k)
+        for k in range(0, D, FEATURES_PER_CHUNK):
+            at, terms = p * D + k, min(FEATURES_PER_CHUNK, D - k)
             if vectors == VECTORS:
-                for i in range(0, rows - 3, 4):
-                    outers(4, VECTORS, X, first + i, k, False, panels, at, 0, terms, S, i, column)
-                for i in range(rows // 4 * 4, rows):
-                    outers(1, VECTORS, X, first + i, k, False, panels, at, 0, terms, S, i, column)
+                _panel_scores(4, VECTORS, X, first, k, panels, at, terms, rows, S, column)
+            elif vectors == 3:
+                _panel_scores(4, 3, X, first, k, panels, at, terms, rows, S, column)
+            elif vectors == 2:
+                _panel_scores(4, 2, X, first, k, panels, at, terms, rows, S, column)
             else:
-                for v in range(0, vectors * lanes, lanes):
-                    for i in range(0, rows - TALL + 1, TALL):
-                        outers(TALL, 1, X, first + i, k, False, panels, at, v, terms, S, i, column + v)
-                    for i in range(rows // TALL * TALL, rows):
-                        outers(1, 1, X, first + i, k, False, panels, at, v, terms, S, i, column + v)
+                _panel_scores(TALL_ROWS, 1, X, first, k, panels, at, terms, rows, S, column)
+
+
+@njit(error_model="numpy", inline="always")
+def _panel_scores(tall, vectors, X, first, k, panels, at, terms, rows, S, column):
+    """Adds what the terms from feature `k` on give, in tiles of `tall` rows and so many `vectors`, which are literals."""
+    for i in range(0, rows - tall + 1, tall):
+        outers(tall, vectors, X, first + i, k, False, panels, at, 0, terms, S, i, column)
+    for i in range(rows // tall * tall, rows):
+        outers(1, vectors, X, first + i, k, False, panels, at, 0, terms, S, i, column)
 
 
 @njit(error_model="numpy")
 def _long_scores(W, X, first, rows, S):
-    for c in range(0, W.shape[0] - 4, 5):
-        for i in range(0, rows - ROWS + 1, ROWS):
-            dots(ROWS, 5, X, first + i, W, c, S, i)
-        for i in range(rows // ROWS * ROWS, rows):
-            dots(1, 5, X, first + i, W, c, S, i)
-    for c in range(W.shape[0] // 5 * 5, W.shape[0]):
-        for i in range(0, rows - ROWS + 1, ROWS):
-            dots(ROWS, 1, X, first + i, W, c, S, i)
-        for i in range(rows // ROWS * ROWS, rows):
-            dots(1, 1, X, first + i, W, c, S, i)
+    C = W.shape[0]
+    fives, twos = C // 5 * 5, (C - C % 5 % 2)
+    for c in range(0, fives, 5):
+        _scores_of(5, W, c, X, first, rows, S)
+    for c in range(fives, twos, 2):
+        _scores_of(2, W, c, X, first, rows, S)
+    for c in range(twos, C):
+        _scores_of(1, W, c, X, first, rows, S)
+
+
+@njit(error_model="numpy", inline="always")
+def _scores_of(classes, W, c, X, first, rows, S):
+    """The scores of so many classes, which is a literal."""
+    for i in range(0, rows - ROWS + 1, ROWS):
+        dots(ROWS, classes, X, first + i, W, c, S, i)
+    for i in range(rows // ROWS * ROWS, rows):
+        dots(1, classes, X, first + i, W, c, S, i)
 
 
 @njit(error_model="numpy", cache=True)
@@ -67,7 +80,7 @@ def panels_of(W, rows):
     """W (C, D) with vectors along its classes, D rows a panel, where `scores` of so many rows take less time with it; else of no size."""
     (C, D), lanes = W.shape, BYTES // W.itemsize
     width = VECTORS * lanes
-    if rows < FEW or -(-C // lanes) * D >= C * (D // lanes + ENDING):
+    if rows < MIN_PANEL_ROWS or -(-C // lanes) * D >= C * (D // lanes + LANE_SUM_COST):
         return np.empty((0, width), W.dtype)
     panels = np.zeros((-(-C // width) * D, width), W.dtype)
     for c in range(C):
@@ -87,19 +100,23 @@ def product(W, X):
 @njit(error_model="numpy", cache=True)
 def accumulate(G, C, X, first, rows, sums):
     """Adds Gᵀ X[first : first + rows] to `sums` (C, D), each entry's rows in the dtype of X first. G (rows, C or more), X (N, D)."""
+    fives, twos = C // 5 * 5, C - C % 5 % 2
+    for c in range(0, fives, 5):
+        _accumulate_of(5, G, c, X, first, rows, sums)
+    for c in range(fives, twos, 2):
+        _accumulate_of(2, G, c, X, first, rows, sums)
+    for c in range(twos, C):
+        _accumulate_of(1, G, c, X, first, rows, sums)
+
+
+@njit(error_model="numpy", inline="always")
+def _accumulate_of(classes, G, c, X, first, rows, sums):
+    """The gradients of so many classes, which is a literal."""
     D, lanes = X.shape[1], BYTES // X.itemsize
     width = VECTORS * lanes
-    for c in range(0, C - 4, 5):
-        for k in range(0, D - width + 1, width):
-            outers(5, VECTORS, G, 0, c, True, X, first, k, rows, sums, c, k)
-        for k in range(D // width * width, D - lanes + 1, lanes):
-            outers(5, 1, G, 0, c, True, X, first, k, rows, sums, c, k)
-        for k in range(D // lanes * lanes, D):
-            outers(5, 0, G, 0, c, True, X, first, k, rows, sums, c, k)
-    for c in range(C // 5 * 5, C):
-        for k in range(0, D - width + 1, width):
-            outers(1, VECTORS, G, 0, c, True, X, first, k, rows, sums, c, k)
-        for k in range(D // width * width, D - lanes + 1, lanes):
-            outers(1, 1, G, 0, c, True, X, first, k, rows, sums, c, k)
-        for k in range(D // lanes * lanes, D):
-            outers(1, 0, G, 0, c, True, X, first, k, rows, sums, c, k)
+    for k in range(0, D - width + 1, width):
+        outers(classes, VECTORS, G, 0, c, True, X, first, k, rows, sums, c, k)
+    for k in range(D // width * width, D - lanes + 1, lanes):
+        outers(classes, 1, G, 0, c, True, X, first, k, rows, sums, c, k)
+    for k in range(D // lanes * lanes, D):
+        outers(classes, 0, G, 0, c, True, X, first, k, rows, sums, c, k)

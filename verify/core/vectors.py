@@ -1,7 +1,7 @@
-"""Register tiles in explicit vectors: products of small blocks whose sums stay in registers, whatever LLVM would make of loops.
+"""Register tiles in explicit vectors: products of small blocks whose sums stay in registers, independent of LLVM's optimisation of loops.
 
-A tile is written out for its own numbers of rows, columns and vectors, which are literals in the call. Interpreted, each is the line
-of numpy that says what it computes.
+A tile is written out for its own numbers of rows, columns and vectors, which are literals in the call. Interpreted, each is the line of
+numpy that says what it computes.
 """
 # ruff: noqa: ARG001  # numba asks an overload for the names of what it stands in for
 
@@ -15,10 +15,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
-"""Whether there are 32 registers of 64 bytes; else 16 of 32 are counted with, and smaller ones stand in for them."""
+"""Whether there are 32 registers of 64 bytes; otherwise 16 of 32 bytes are assumed, or smaller ones replace them."""
 
 BYTES = 64 if WIDE else 32
-"""Of a vector."""
+"""Bytes of a vector."""
 
 VECTORS = 4 if WIDE else 2
 """Vectors of a tile side by side: with 5 rows of sums, 20 of 32 registers, or 10 of 16."""
@@ -145,14 +145,14 @@ class _Matrix:
         return loaded
 
     def fetch(self, row: Any, column: Any) -> None:
-        """Asks for a line of the cache that will be written to, so that it is there when the sums are."""
+        """Prefetches a line of the cache that will be written to, so that it is there when the sums are."""
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         type_ = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         prefetch = cgutils.get_or_insert_function(self.builder.module, type_, "llvm.prefetch")  # type: ignore[no-untyped-call]
         self.builder.call(prefetch, [self.builder.bitcast(self.at(row, column), byte), flag(1), flag(3), flag(1)])
 
     def store(self, vector: Any, row: Any, column: Any) -> None:
-        """Likewise."""
+        """Stores a number, or a vector."""
         self.builder.store(vector, self.builder.bitcast(self.at(row, column), vector.type.as_pointer())).align = self.bytes
 
 
@@ -166,7 +166,7 @@ def _vector(context: Any, type_: Any, lanes: int) -> Any:
 
 
 def _cleared(builder: Any, type_: Any) -> Any:
-    """Room for zeros, a register once it is optimised; `alloca_once` alone clears it once a function, not once a call."""
+    """Space for zeros, a register after optimisation; `alloca_once` alone clears it once per function, not per call."""
     room = cgutils.alloca_once(builder, type_)  # type: ignore[no-untyped-call]
     builder.store(type_(None), room)
     return room

@@ -12,9 +12,6 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-WIDE = 16
-"""Classes from which it pays: a vector of float32."""
-
 
 @njit(error_model="numpy", fastmath={"reassoc", "nsz"})
 def total(x):
@@ -26,12 +23,12 @@ def total(x):
 
 
 def greatest(x: Any) -> Any:
-    """The greatest of x; where one is NaN, either that or the greatest of the others."""
+    """The greatest of x; if one is NaN, either that or the greatest of the others."""
     return x.max()
 
 
 def exponential(x: Any) -> Any:
-    """eˣ of x ≤ 0 in the dtype of x, to 1 unit in the last place; what would be subnormal is 0."""
+    """eˣ for x ≤ 0 in the dtype of x, to 1 unit in the last place; 0 for subnormal results."""
     return exp(x)
 
 
@@ -44,8 +41,8 @@ def _greatest_compiled(x):
 
 @njit(error_model="numpy")
 def _greatest_bits(x, sign):
-    """Of floats as whole numbers, which are in the same order once the bits below the `sign` of negative ones are turned round. A greatest
-    float is not put into vectors, since NaN is in no order.
+    """The greatest float by its bits as whole numbers, which are in the same order once the bits below the `sign` of negative ones are
+    inverted. A maximum of floats is not vectorised, since NaN has no order.
     """
     whole = x.dtype.type
     rest = whole(~(whole(1) << sign))

@@ -1,4 +1,4 @@
-"""The embedded real data."""
+"""The data sets that are part of the package."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _number(file: Path) -> tuple[int, str]:
 
 
 def _without_batches(folder: Path) -> str:
-    """Why there is nothing to read: pickles, a folder too high, or nothing at all."""
+    """Why there is nothing to read: pickles, a folder one level too high, or nothing at all."""
     pickles = sorted(p.name for p in folder.iterdir() if re.fullmatch(r"data_batch_\d|test_batch|batches\.meta", p.name))
     if pickles:
         return (
@@ -82,7 +82,7 @@ def _without_batches(folder: Path) -> str:
 
 
 def _records(file: Path) -> Bytes:
-    """(N, 3073) bytes, checked."""
+    """The records of a file as (N, 3073) bytes, checked."""
     try:
         raw = np.fromfile(file, np.uint8)
     except OSError as error:

@@ -1,8 +1,7 @@
-"""Bounds of gradient descent on these losses: how far theory says that a step must get, and k steps.
+"""Bounds of gradient descent on these losses: the guaranteed progress of a step, and of k steps.
 
-Sources: A. Beck and M. Teboulle, SIAM J. Imaging Sciences 2 (2009), theorem 3.1, for the smooth case; N. Z. Shor, Minimization
-Methods for Non-Differentiable Functions, Springer 1985, chapter 2, for subgradients. Both proofs hold for every point V, not
-only for a minimiser.
+Sources: A. Beck and M. Teboulle, SIAM J. Imaging Sciences 2 (2009), theorem 3.1, for the smooth case; N. Z. Shor, Minimization Methods for
+Non-Differentiable Functions, Springer 1985, chapter 2, for subgradients. Both proofs hold for every point V, not only for a minimiser.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Certain:
 
 
 def truth_of(problem: TrainingProblem, W: Floats) -> Point:
-    """What the oracle knows of a problem at W."""
+    """The oracle's truth of a problem at W."""
     return Oracle(problem.objective, problem.dtype.name).at(W=W, X=problem.split.X, y=problem.split.y, reg=problem.reg)
 
 

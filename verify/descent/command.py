@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from verify.descent.names import MEANINGS, SETTINGS, SUMMARIES
-from verify.descent.options import FOLDER, PROBLEM, SPEECH, all_of, file_option, output_option
+from verify.descent.options import FOLDER, PROBLEM, SPEECH, file_option, output_option
 from verify.errors import unknown
+from verify.report.options import all_of
 
 
 class Methods(click.Group):
-    """`descend --compare` is `descend compare`, and a name that does not exist gets the nearest that does."""
+    """`descend --compare` means `descend compare`; for an unknown name the nearest known one is suggested."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts the command's name where the flag stands for it, and the flag behind a name that follows it."""
+        """Replaces the flag by the command's name, and moves the flag behind a name that follows it."""
         if args and args[0] == "--compare":
             named = len(args) > 1 and args[1] in SETTINGS
             args = [args[1], "--compare", *args[2:]] if named else ["compare", *args[1:]]
@@ -25,7 +26,7 @@ class Methods(click.Group):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """The command of a name."""
+        """The command of this name."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             raise unknown("method", args[0], self.commands)
         return super().resolve_command(ctx, args)
@@ -51,7 +52,7 @@ def compare(**options: Any) -> int:
 
 
 def _add(name: str) -> None:
-    """The command of one method, with the settings that it knows."""
+    """Adds the command of one method, with its settings."""
     own = [click.option(f"--{s}", type=int if s == "batch" else float, default=None, help=MEANINGS[s]) for s in SETTINGS[name]]
     resume = file_option("--resume", f"Go on from the {name}.npz that an earlier run left.")
     every = click.option("--compare", "compare_", is_flag=True, help="Run the other methods too, with the same budget.")
@@ -91,4 +92,4 @@ def hiker(output: Path | None, **options: Any) -> int:
 
 
 command = descend
-"""What `verify.cli` looks for."""
+"""The name that `verify.cli` looks up."""

@@ -1,4 +1,4 @@
-"""All methods with the same number of evaluations, beside chance."""
+"""All methods with the same number of evaluations, compared with chance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from verify.descent.history import SCHEMA, History, table
 
 
 def document(histories: Sequence[History]) -> dict[str, Any]:
-    """The JSON document: what each run came to, without its rows."""
+    """The JSON document: the result of each run, without its rows."""
     shared = {k: v for k, v in histories[0].about.items() if k not in ("method", "settings")}
     results = [{"method": h.name, "settings": h.about["settings"]} | asdict(h.rows[-1]) for h in histories]
     return {"schema": SCHEMA, "method": "compare", **shared, "results": results}
@@ -25,7 +25,7 @@ def rows(histories: Sequence[History]) -> str:
 
 
 def text(found: Mapping[str, Any]) -> Table:
-    """The table that a terminal shows, chance first."""
+    """The table for a terminal, chance first."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("method", "steps", "evaluations", "best loss", "test accuracy"):
         shown.add_column(title, justify="left" if title == "method" else "right")

@@ -1,4 +1,4 @@
-"""Pictures of runs: the loss that each step saw, the best so far, and the accuracy on test data."""
+"""Pictures of runs: the loss at each step, the best so far, and the accuracy on test data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLOURS = {
     "minibatch": "#3a9e5f",
     "sgd": "#b05cc6",
 }
-"""Of the methods; seen on white and on near-black alike."""
+"""Colours of the methods, visible on white and on near-black."""
 
 
 def run_picture(history: History) -> Picture:

@@ -22,14 +22,14 @@ from verify.report.progress import OnPart
 
 SCHEMA = "verify-hiker/1"
 LOSS, SMOOTH, REG = "multiclass_hinge", "softmax_cross_entropy", 1e-4
-SEEN = 20
+SHOWN_EXAMPLES = 20
 """Examples in the pictures of the landscape."""
 
 
 def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, __: None) -> dict[str, Any]:
     """The document of the page: landscape, terms, comparison, promises, step sizes; on the embedded digits."""
     on_part(0.0, "the landscape")
-    few = digits_split().first(SEEN)
+    few = digits_split().first(SHOWN_EXAMPLES)
     views = {loss: view_of(TrainingProblem(split=few, loss=loss, reg=0.0), seed=seed) for loss in (LOSS, SMOOTH)}
     scenery = {loss: describe(view, "start", seed) | {"line": line(view)} for loss, view in views.items()}
     scenery[LOSS]["plane"] = plane(views[LOSS])
@@ -53,10 +53,10 @@ def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, 
 
 
 def promises(problem: TrainingProblem, histories: Sequence[History], seed: int) -> dict[str, Any]:
-    """What theory promises of gradient descent here, beside what happened.
+    """The guarantees of theory for gradient descent, and what happened.
 
-    The first step: how far along −g a fall is certain, and how deep it is at half of that. The whole way: the gap to the best
-    weights V that any method found, against the bound of `subgradient_gap`.
+    The first step: how far along −g a decrease is certain, and how large it is at half of that. The whole run: the gap to the best weights
+    V that any method found, against the bound of `subgradient_gap`.
     """
     W = first_state(problem, seed).W
     value, g = problem(W)
@@ -75,7 +75,7 @@ def promises(problem: TrainingProblem, histories: Sequence[History], seed: int) 
 
 
 def _gap(problem: TrainingProblem, histories: Sequence[History], best: History, W: Floats) -> dict[str, Any]:
-    """The walk of `gradient` once more, since its gradients are not kept."""
+    """The run of `gradient` again, since its gradients were not kept."""
     (walk,) = (h for h in histories if h.name == "gradient")
     step, steps = float(walk.about["settings"]["step"]), walk.state.iteration
     V = best.state.W if best.state.best_at is None else best.state.best_at
@@ -95,7 +95,7 @@ def _gap(problem: TrainingProblem, histories: Sequence[History], best: History, 
 
 
 def curves_of(document: Mapping[str, Any]) -> list[History]:
-    """The document's curves as histories again, for the picture; where the walks ended is not kept."""
+    """The document's curves as histories, for the picture, without the final weights."""
     about, state = {"chance": document["comparison"]["chance"]}, State(W=np.zeros((0, 0)))
     return [
         History(about=about | {"method": name}, rows=tuple(Progress(**r) for r in document["curves"][name]), state=state)

@@ -21,7 +21,7 @@ EVALUATIONS = 300
 
 
 def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format_: str, quiet: bool) -> int:
-    """Writes hiker.html and hiker.json into the folder of the report, so that they find each other."""
+    """Writes hiker.html and hiker.json into the folder of the report, so that they link each other."""
     budget = EVALUATIONS if evaluations is None else evaluations
     between("evaluations", budget, 1, 10**9, whole=True)
     writable(folder)
@@ -38,7 +38,7 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
 def write(
     folder: Path, *, seed: int, report: bool, evaluations: int = EVALUATIONS, quiet: bool = False
 ) -> tuple[dict[str, Any], list[Path]]:
-    """(document, files). `report`: whether a report lies or will lie beside them as index.html."""
+    """The document and its files. `report` says whether a report lies, or will lie, in the same folder as index.html."""
     with progress("hiker", quiet=quiet) as on_part:
         found = hiker(seed=seed, evaluations=evaluations, on_part=on_part)
     return found, [save(folder / "hiker.html", render(found, report=report)), save(folder / "hiker.json", as_json(found, indent=None))]

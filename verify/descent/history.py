@@ -1,4 +1,4 @@
-"""The history of a run: a row per step, as CSV and JSON, and a checkpoint from which it goes on."""
+"""The history of a run: a row per step, as CSV and JSON, and a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class History:
-    """One run: what was asked for (`about`: method, settings, loss, reg, data, …), its rows, and where it stands."""
+    """One run: its request (`about`: method, settings, loss, reg, data, …), its rows, and its present state."""
 
     about: Mapping[str, Any]
     rows: tuple[Progress, ...]
@@ -42,11 +42,11 @@ class History:
 
     @property
     def name(self) -> str:
-        """The method."""
+        """The method's name."""
         return str(self.about["method"])
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document, without the weights: those are in the checkpoint."""
+        """The JSON document, without the weights, which are in the checkpoint."""
         return {
             "schema": SCHEMA,
             **self.about,
@@ -55,11 +55,11 @@ class History:
         }
 
     def to_csv(self) -> str:
-        """One line a row under a line of names; floats in the shortest form that reads back to the same bits."""
+        """The rows as CSV below a line of names; floats in the shortest form with the same bits."""
         return table(self.rows)
 
     def checkpoint(self) -> bytes:
-        """Everything from which the run goes on, as .npz without pickles."""
+        """Everything needed to resume the run, as .npz without pickles."""
         s, whole = self.state, BytesIO()
         told: dict[str, Any] = {"about": dict(self.about), "rows": [list(asdict(r).values()) for r in self.rows]}
         told |= {"iteration": s.iteration, "loss": s.loss.hex(), "best": s.best.hex()}
@@ -69,7 +69,7 @@ class History:
 
 
 def load(file: Path) -> History:
-    """The history of a checkpoint. Raises UsageError where the file is none."""
+    """The history of a checkpoint. Raises UsageError if the file is not one."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             told = json.loads(str(archive["told"]))
@@ -82,7 +82,7 @@ def load(file: Path) -> History:
         raise UsageError(
             f"{file} cannot be read: {error.strerror or error}. Give the NAME.npz that a run of `verify descend` left."
         ) from None
-    except Exception:  # whatever a file that is no checkpoint makes the readers say
+    except Exception:  # any error of the readers for a file that is no checkpoint
         raise UsageError(
             f"{file} is no checkpoint of `verify descend`. Give the NAME.npz that a run left in its --output folder."
         ) from None

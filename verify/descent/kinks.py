@@ -9,7 +9,7 @@ from verify.descent.optimisers import Floats
 from verify.oracle import Point, precise
 from verify.tape.series import sides
 
-MOST = 100_000
+MAX_KINKS = 100_000
 """Kinks of one example along one line: more than any loss here has, so that none is left out."""
 
 
@@ -38,7 +38,7 @@ def kinks_along(truth: Point, d: Floats, length: float) -> list[Kink]:
     Raises KinkOnSegment where a switch does not depend on t by a straight line.
     """
     found = []
-    for left, right in pairwise(truth.path(d, length, MOST)):
+    for left, right in pairwise(truth.path(d, length, MAX_KINKS)):
         before = left.slope + left.curvature * (left.end - left.start)
         found.append(Kink(t=float(left.end.mid()), before=float(before.mid()), after=float(right.slope.mid())))
     return found

@@ -1,7 +1,7 @@
 """Slices of the loss: L(W + aW₁) along a line, L(W + aW₁ + bW₂) in a plane, for single examples and for their average.
 
-Weights and directions are rounded to grids on which every point of a slice is exact, so that what is drawn at a is the loss
-at W + aW₁ and nothing beside it.
+Weights and directions are rounded to grids on which every point of a slice is exact, so that the value drawn at a is the loss at exactly W
++ aW₁.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from verify.errors import unknown
 from verify.report.progress import OnPart
 
 PLACES = {"start": 0, "descended": 100}
-"""Where a slice is taken: at the small random weights where descent starts, or after so many steps of it."""
+"""Where a slice is taken: at the small random weights where descent starts, or after this many steps."""
 
 STEPS = 128
 """Points of a line to either side; a plane has a quarter of them."""
@@ -30,7 +30,7 @@ STEPS = 128
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """What is looked at: a problem, the middle W of the slices, their directions W₁ and W₂, and the greatest |a|, |b|."""
+    """A problem, the middle W of the slices, their directions W₁ and W₂, and the greatest |a|, |b|."""
 
     problem: TrainingProblem
     W: Floats
@@ -38,7 +38,7 @@ class View:
     reach: float
 
     def at(self, a: float, b: float = 0.0) -> Floats:
-        """W + aW₁ + bW₂."""
+        """The weights W + aW₁ + bW₂."""
         real = self.W.dtype.type
         return np.asarray(self.W + real(a) * self.directions[0] + real(b) * self.directions[1])
 
@@ -83,7 +83,7 @@ def line(view: View, *, on_part: OnPart = lambda _, __: None) -> dict[str, Any]:
 
 
 def _kinks(view: View, f: TrainingProblem) -> list[Kink]:
-    """The kinks of one example's line, from its left end; t becomes a."""
+    """The kinks of one example's line, measured from its left end; t becomes a."""
     left = truth_of(f, view.at(-view.reach))
     found = kinks_along(left, view.directions[0], 2 * view.reach)
     return [Kink(t=k.t - view.reach, before=k.before, after=k.after) for k in found]
@@ -107,7 +107,7 @@ def plane(view: View) -> dict[str, Any]:
 
 
 def describe(view: View, at: str, seed: int) -> dict[str, Any]:
-    """What is looked at, in the words of the document."""
+    """The view in the words of the document."""
     p = view.problem
     about = {"loss": p.loss, "reg": p.reg, "data": p.split.name, "digest": p.split.digest, "training_examples": p.examples}
     return about | {"at": at, "seed": seed, "reach": view.reach, "length": [float(np.linalg.norm(d)) for d in view.directions]}

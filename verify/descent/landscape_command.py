@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from verify.descent.options import DATA, LOSS, SPEECH, all_of, output_option, reg_option
+from verify.descent.options import DATA, LOSS, SPEECH, output_option, reg_option
+from verify.report.options import all_of
 
 FOLDER = "reports/landscape"
 EXAMPLES = 20

@@ -25,7 +25,7 @@ PICTURES = {"line": line_picture, "plane": plane_picture, "terms": terms_picture
 def draw(
     folder: Path, *, at: str, reach: float, only: str | None, seed: int | None, quiet: bool, **options: Any
 ) -> tuple[dict[str, Any], list[Path]]:
-    """(document, files): the slices that are asked for."""
+    """The document of the requested slices, and its files."""
     writable(folder)
     seed = seed_of(seed)
     view = view_of(problem_of(**options), at=at, reach=reach, seed=seed)
@@ -49,7 +49,7 @@ def pictures(document: Mapping[str, Any]) -> dict[str, Picture]:
 
 
 def print_document(document: Mapping[str, Any], files: list[Path], format_: str) -> None:
-    """The document, or a few lines of what is in it."""
+    """Prints the document, or a summary in a few lines."""
     if format_ == "json":
         print_json(document, indent=None)
     else:
@@ -59,7 +59,7 @@ def print_document(document: Mapping[str, Any], files: list[Path], format_: str)
 
 
 def sentences(document: Mapping[str, Any]) -> list[str]:
-    """What can be said in a line each."""
+    """The results in one line each."""
     said = [f"{document['loss']} on {document['training_examples']} example(s) of {document['data']}, |a| ≤ {document['reach']:g}"]
     if "line" in document:
         found = document["line"]

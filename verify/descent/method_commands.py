@@ -1,4 +1,4 @@
-"""`verify descend NAME` and `--compare`: run, keep a checkpoint, write the files, tell."""
+"""`verify descend NAME` and `--compare`: run, store a checkpoint, write the files, print the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from verify.streams import print_json
 
 EVALUATIONS = 300
 KEPT_EVERY = 5.0
-"""Seconds between two checkpoints of a run: no more than that is lost where it is killed."""
+"""Seconds between two checkpoints of a run: at most this much is lost if it is killed."""
 
 Settings = Mapping[str, float | int | None]
 
@@ -68,7 +68,7 @@ def run_all(
 
 
 def _options(before: History | None, *, evaluations: int | None, seed: int | None, **options: Any) -> tuple[TrainingProblem, int, int]:
-    """(problem, seed, evaluations): what is given, else what the checkpoint says, else the defaults."""
+    """(problem, seed, evaluations): given ones, else those of the checkpoint, else the defaults."""
     if before is None:
         return problem_of(**options), seed_of(seed), EVALUATIONS if evaluations is None else evaluations
     about = before.about
@@ -80,7 +80,7 @@ def _options(before: History | None, *, evaluations: int | None, seed: int | Non
 
 
 def _again(asked: Mapping[str, Any]) -> str:
-    """A checkpoint does not say where its data are."""
+    """The option that repeats where the data are, which a checkpoint does not store."""
     return "" if asked["data"] is None else f" --data {asked['data']}"
 
 
@@ -95,7 +95,9 @@ def _run(
     quiet: bool,
     again: str,
 ) -> History:
-    """The history of one run, kept in the folder every few seconds and on an interrupt; `again` is what --resume needs beside the file."""
+    """The history of one run, stored in the folder every few seconds and on an interrupt; `again` is what --resume needs in addition to the
+    file.
+    """
     if before is not None and before.name == name:
         settings = {key: before.about["settings"][key] if value is None else value for key, value in settings.items()}
     method = prepare(problem, name, seed=seed, **settings)

@@ -1,4 +1,4 @@
-"""The five methods with their settings, ready for `run`: which step they take, and how many losses of examples it costs."""
+"""The five methods with their settings, ready for `run`: their step, and its cost in losses of examples."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from verify.descent.problem import TrainingProblem, between
 from verify.errors import UsageError, of_type, unknown
 
 START = 1e-3
-"""Standard deviation of the first weights: small, as in the notes, so that every score is near 0 and no class is preferred."""
+"""Standard deviation of the initial weights: small, as in the notes, so that every score is near 0 and no class is preferred."""
 
 SCALE = 0.1
-"""Of random search's weights: scores of the digits are then about as large as the hinge's margin, and rise above chance."""
+"""Scale of random search's weights: scores of the digits are then about as large as the hinge's margin, and rise above chance."""
 
 RADIUS = 0.03
-"""Of local search. On the digits 300 steps of 0.01 stop early for want of way, 0.1 for want of luck."""
+"""Radius of local search. On the digits 300 steps of 0.01 are too short to get far, steps of 0.1 are rarely accepted."""
 
 STEPS = {"gradient": 1.0, "minibatch": 1.0, "sgd": 0.25}
-"""η in units of 1/L (`TrainingProblem.smoothness`). One example's gradient is longer and noisier than the mean's: hence the quarter."""
+"""The step size η in units of 1/L (`TrainingProblem.smoothness`). One example's gradient is longer and noisier than the mean's: hence the
+quarter.
+"""
 
 BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """`advance(state)` takes one step of `name`; `batch` is how many losses of examples it computes, None for all."""
+    """`advance(state)` takes one step of `name`; `batch` is the number of losses of examples that it computes, None for all."""
 
     name: str
     settings: Mapping[str, float | int]
@@ -38,21 +40,21 @@ class Method:
     batch: int | None = None
 
     def seen(self, iterations: int, examples: int) -> int:
-        """How many losses of single examples so many steps compute."""
+        """The number of losses of single examples that this many steps compute."""
         if self.batch is None:
             return iterations * examples
         passes, rest = divmod(iterations, self.per_pass(examples))
         return passes * examples + rest * self.batch
 
     def per_pass(self, examples: int) -> int:
-        """Steps that see every example once."""
+        """The number of steps that process every example once."""
         return 1 if self.batch is None else -(-examples // self.batch)
 
 
 def prepare(problem: TrainingProblem, name: str, *, seed: int, **given: float | int | None) -> Method:
-    """The method of this name on this problem. What is not given has its default, what the method does not know is refused.
+    """The method of this name on this problem. Settings that are not given have their defaults; unknown ones are refused.
 
-    Raises UsageError for an unknown name or setting and for values that are not allowed.
+    Raises UsageError for an unknown name or setting and for invalid values.
     """
     if name not in SETTINGS:
         raise unknown("method", name, SETTINGS)
@@ -70,7 +72,7 @@ def prepare(problem: TrainingProblem, name: str, *, seed: int, **given: float | 
 
 
 def first_state(problem: TrainingProblem, seed: int) -> State:
-    """Where every method starts: normal weights of standard deviation START."""
+    """The start of every method: normal weights of standard deviation START."""
     W = START * np.random.default_rng(seed).normal(size=problem.shape)
     return State(W=W.astype(problem.dtype))
 

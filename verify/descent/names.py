@@ -1,4 +1,4 @@
-"""The methods' names and what each can be told: known without loading anything heavy, for `--help`."""
+"""The methods' names and settings, known without heavy imports, for `--help`."""
 
 SETTINGS = {
     "random-search": ("scale",),

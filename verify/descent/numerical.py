@@ -16,7 +16,7 @@ METHODS = ("forward", "centred")
 
 @dataclass
 class Counted:
-    """A loss that counts how often it was asked."""
+    """A loss that counts its calls."""
 
     f: Callable[[Floats], tuple[float, Floats]]
     evaluations: int = field(default=0, init=False)
@@ -32,8 +32,8 @@ def numerical_gradient(
 ) -> Floats:
     """(f(W + he) − f(W))/h or (f(W + he) − f(W − he))/(2h) for each of the P unit vectors e.
 
-    P + 1 evaluations forward, 2P centred. W (C, D) is left as it was. Error: truncation h/2·|f''| or h²/6·|f'''|, and rounding
-    2ε/h or ε/h, ε being that of one loss; where a kink lies within h, a part of its jump. Raises UsageError for another method.
+    P + 1 evaluations forward, 2P centred. W (C, D) is restored. Error: truncation h/2·|f''| or h²/6·|f'''|, and rounding 2ε/h or ε/h, ε
+    being that of one loss; where a kink lies within h, a part of its jump. Raises UsageError for another method.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)

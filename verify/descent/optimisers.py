@@ -1,7 +1,7 @@
-"""One step of each method of the notes, as a pure function of where it stands.
+"""One step of each method of the notes, as a pure function of its state.
 
-The draws of step k depend on the seed and on k alone, not on the steps before: a run that goes on from a kept `State` is the
-run that was never stopped, bit for bit. `f(W)` returns the loss and its gradient; `f(W, rows)` those of some examples.
+The draws of step k depend on the seed and on k alone, not on the steps before: a run resumed from a stored `State` equals an uninterrupted
+one, bit for bit. `f(W)` returns the loss and its gradient; `f(W, rows)` those of some examples.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ LossOfRows = Callable[[Floats, Rows], tuple[float, Floats]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """Where a method stands: W (C, D) is where its next step starts, `iteration` how many steps it took.
-
-    `loss` is what the last step saw (of its candidate, of W, of its mini-batch). `best` is the least loss of *all* examples
-    known so far, and `best_at` the weights that have it.
+    """The state of a method: W (C, D) is where its next step starts, `iteration` the number of steps taken. `loss` is the last one computed
+    (of its candidate, of W, of its mini-batch). `best` is the least loss of *all* examples known so far, and `best_at` the weights that
+    have it.
     """
 
     W: Floats
@@ -37,7 +36,7 @@ class State:
 
 
 def random_search(f: Loss, state: State, *, scale: float, seed: int) -> State:
-    """Tries weights that are normal with this standard deviation, wherever it stands; keeps the best.
+    """Tries normal weights with this standard deviation, independent of the state; keeps the best.
 
     One evaluation. Law: `best` never rises.
     """
@@ -81,7 +80,7 @@ def sgd(f: LossOfRows, state: State, *, examples: int, step: float, seed: int) -
 
 
 def watched(f: Loss, state: State) -> State:
-    """The state with the loss of all examples at W made known to `best`: one evaluation that the method itself does not use."""
+    """The state with `best` updated by the loss of all examples at W: one evaluation that the method itself does not use."""
     loss, _ = f(state.W)
     return replace(state, best=loss, best_at=state.W) if loss < state.best else state
 

@@ -1,37 +1,36 @@
-"""The options that the commands of this room share, and what they stand for."""
+"""The options that the commands of this package share, and their meaning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from verify.report.options import Decorator, no_progress, text_or_json
 
 if TYPE_CHECKING:
     from verify.descent.problem import TrainingProblem
 
-F = TypeVar("F", bound=Callable[..., Any])
-Option = Callable[[F], F]
 FOLDER = "reports/descent"
-"""Where histories and figures go."""
+"""The folder of histories and figures."""
 
 DEFAULTS: dict[str, Any] = {"loss": "multiclass_hinge", "reg": 1e-4, "seed": 0}
 
 
-def file_option(name: str, help_: str) -> Option[Any]:
-    """An option that names a file which must be there."""
+def file_option(name: str, help_: str) -> Decorator:
+    """An option that names an existing file."""
     return click.option(name, type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None, help=help_)
 
 
-def output_option(default: str) -> Option[Any]:
-    """Where the files go."""
+def output_option(default: str) -> Decorator:
+    """The option for the output folder."""
     help_ = f"Folder of the files (default {default})."
     return click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=None, help=help_)
 
 
-def reg_option(default: str) -> Option[Any]:
-    """λ."""
+def reg_option(default: str) -> Decorator:
+    """The option for λ."""
     return click.option("--reg", type=float, default=None, metavar="λ", help=f"Strength of the penalty λ‖W‖² (default {default}).")
 
 
@@ -42,21 +41,7 @@ DATA = (
     click.option("--seed", type=int, default=None, help="Seed of everything random (default 0)."),
 )
 PROBLEM = (LOSS, reg_option("1e-4"), *DATA)
-SPEECH = (
-    click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output."),
-    click.option("--quiet", is_flag=True, help="No progress."),
-)
-
-
-def all_of(*options: Option[Any]) -> Option[Any]:
-    """One decorator of many, in the order in which --help shows them."""
-
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+SPEECH = (text_or_json, no_progress)
 
 
 def seed_of(given: int | None) -> int:
@@ -71,9 +56,9 @@ def seed_of(given: int | None) -> int:
 def problem_of(
     *, loss: str | None, reg: float | None, data: Path | None, examples: int | None, most: int | None = None, raw: bool = False
 ) -> TrainingProblem:
-    """The problem that the options name; what is unusual about its data is told on standard error.
+    """The problem of the options; anything unusual about its data is printed on standard error.
 
-    `most` training examples are taken where --examples says nothing and there are more. `raw` pixels are not scaled to 0..1.
+    `most` training examples are used if --examples is not given and there are more. `raw` pixels are not scaled to 0..1.
     """
     from verify.data.cifar10 import cifar10
     from verify.descent.problem import TrainingProblem, cifar10_split, digits_split
@@ -93,5 +78,5 @@ def problem_of(
 
 
 def print_files(*paths: Path) -> None:
-    """Where the files are, on standard error."""
+    """Prints the paths of the files on standard error."""
     click.echo("written: " + ", ".join(str(p) for p in paths), err=True)

@@ -13,7 +13,7 @@ from verify.descent.hiker import LOSS, SMOOTH, curves_of
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
 from verify.descent.sweep_command import sweep_picture
 from verify.figures.canvas import Picture
-from verify.versions import OWN, versions
+from verify.versions import DISTRIBUTION, versions
 
 LIBRARIES = ("matplotlib", "numba", "numpy", "python-flint")
 
@@ -32,7 +32,7 @@ def pictures(document: Mapping[str, Any]) -> dict[str, Picture]:
 
 
 def render(document: Mapping[str, Any], *, report: bool) -> str:
-    """The page. `report`: whether a report lies beside it as index.html."""
+    """The page. `report` says whether a report lies in the same folder as index.html."""
     loader = PackageLoader("verify.descent", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page: str = pages.get_template("hiker.html.j2").render(
@@ -40,11 +40,11 @@ def render(document: Mapping[str, Any], *, report: bool) -> str:
         pictures={name: _own_ids(name, p.svg) for name, p in pictures(document).items()},  # our own drawing: not escaped
         hinge=document["landscape"][LOSS],
         report=report,
-        versions=versions((OWN, *LIBRARIES)) | {"python": platform.python_version()},
+        versions=versions((DISTRIBUTION, *LIBRARIES)) | {"python": platform.python_version()},
     )
     return page
 
 
 def _own_ids(name: str, svg: str) -> str:
-    """Ids made distinct, since all pictures live in one page."""
+    """The SVG with unique ids, since all pictures are on one page."""
     return svg.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("url(#", f"url(#{name}-")

@@ -1,4 +1,4 @@
-"""The loss that is descended: one loss of the core over training data, with test data to tell how well it went."""
+"""The loss to minimise: one loss of the core over training data, with test data to measure the result."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PENALTY = "l2"
 """λ‖W‖², the bias included, as in the notes."""
 
 TEST_SHARE = 0.25
-"""Part of the digits that is kept for testing: 450 of 1,797, so that an accuracy is known to about 2 %."""
+"""Share of the digits used for testing: 450 of 1,797, so that an accuracy is known to about 2 %."""
 
 SPLIT_SEED = 0
-"""The split does not move with a run's own seed, so that accuracies of all runs can be compared."""
+"""The split does not depend on a run's own seed, so that accuracies of all runs can be compared."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,14 +45,14 @@ class Split:
 
     @cached_property
     def digest(self) -> str:
-        """What a checkpoint remembers of the data."""
+        """A digest of the data, for checkpoints."""
         told = hashlib.sha256()
         for array in (self.X, self.y, self.X_test, self.y_test):
             told.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return told.hexdigest()[:16]
 
     def first(self, examples: int | None) -> Split:
-        """The same with only so many training examples. Raises UsageError where there are not so many."""
+        """The split with only this many training examples. Raises UsageError if there are fewer."""
         if examples is None:
             return self
         between("examples", examples, 1, len(self.X), whole=True)
@@ -140,22 +140,22 @@ class TrainingProblem:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What W must be."""
+        """The required dtype of W."""
         return self.split.X.dtype
 
     def in_float64(self) -> TrainingProblem:
-        """The same with float64 features: differences of a step of 1e-5 drown in the rounding of float32."""
+        """The problem with float64 features: differences with a step of 1e-5 drown in the rounding of float32."""
         s = self.split
         X, X_test = s.X.astype(np.float64), s.X_test.astype(np.float64)
         return TrainingProblem(split=replace(s, X=X, X_test=X_test), loss=self.loss, reg=self.reg)
 
     @property
     def objective(self) -> Objective:
-        """The same as a spec, for the oracle."""
+        """The objective as a spec, for the oracle."""
         return Objective(loss=find_loss(self.loss), penalty=find_penalty(PENALTY))
 
     def accuracy(self, W: Floats) -> float:
-        """The part of the test examples whose greatest score is that of their label. The first class wins a tie."""
+        """The share of the test examples whose greatest score is that of their label. The first class wins a tie."""
         return float(np.mean(np.argmax(self.split.X_test @ W.T, axis=1) == self.split.y_test))
 
     @cached_property

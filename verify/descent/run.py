@@ -16,13 +16,13 @@ from verify.descent.problem import TrainingProblem, between
 from verify.errors import UsageError
 
 MOST_ROWS = 2_000
-"""A run of more steps than this keeps every second one, or every fourth, …: a figure shows no more, and a page holds no more."""
+"""Longer runs keep only every second row, or every fourth, …: a figure shows no more, and a page holds no more."""
 
 OnRow = Callable[[History], None]
 
 
 def describe(problem: TrainingProblem, method: Method, evaluations: int) -> dict[str, Any]:
-    """What was asked for, in the words of the document."""
+    """The request in the words of the document."""
     return {
         "method": method.name,
         "settings": dict(method.settings),
@@ -43,10 +43,9 @@ def descend(
 ) -> History:
     """The history of `method` on `problem` with so many evaluations of the loss of all training examples.
 
-    A gradient comes with its loss and counts as one evaluation, a mini-batch counts by its share. The last step is the last
-    that the budget pays for. Methods that see only mini-batches get the whole loss computed at the start and after every pass:
-    that is not counted, since they do not use it. `before` is a history to go on from; `on_row` hears the history after every
-    kept row.
+    A gradient comes with its loss and counts as one evaluation, a mini-batch counts by its share. The last step is the last that the budget
+    pays for. Methods that see only mini-batches get the whole loss computed at the start and after every pass: that is not counted, since
+    they do not use it. `before` is a history to resume; `on_row` receives the history after every kept row.
 
     Raises UsageError where the loss leaves the floats.
     """
@@ -69,10 +68,10 @@ def descend(
 
 
 def _kept(method: Method, evaluations: int, per_pass: int) -> Callable[[int], bool]:
-    """Which steps get a row: every so many, the ends of passes, and the last.
+    """Which steps get a row: every 2^k-th, the ends of passes, and the last.
 
-    "So many" is a power of two, so that a longer run keeps no step that a shorter one left out: where a run goes on with a
-    greater budget, what it does not keep is dropped, and its rows are those of a run that never stopped.
+    With a power of two, a longer run keeps no step that a shorter one left out: when a run is resumed with a larger budget, surplus rows
+    are dropped, and its rows equal those of an uninterrupted run.
     """
     total = evaluations * per_pass
     every, passes = (1 << (-(-n // MOST_ROWS) - 1).bit_length() for n in (total, evaluations))

@@ -75,7 +75,7 @@ def plane_picture(found: Document) -> Picture:
 
 
 def _line(axes: Any, k: Document, low: float, high: float) -> None:
-    """Constant + along_a·a + along_b·b = 0, clipped to the square."""
+    """Draws constant + along_a·a + along_b·b = 0, clipped to the square."""
     c, p, q = k["constant"], k["along_a"], k["along_b"]
     ends = [(a, -(c + p * a) / q) for a in (low, high) if q] + [(-(c + q * b) / p, b) for b in (low, high) if p]
     inside = sorted({e for e in ends if all(low <= x <= high for x in e)})
@@ -84,7 +84,7 @@ def _line(axes: Any, k: Document, low: float, high: float) -> None:
 
 
 def terms_picture(found: Document) -> Picture:
-    """For each of the three weights, the six terms and the loss."""
+    """The six terms and the loss, for each of the three weights."""
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 3, sharey=True)

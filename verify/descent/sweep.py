@@ -109,7 +109,7 @@ def _rises_from(loss: Callable[[float], float], original: float) -> float | None
 
 
 def _first(true_from: Callable[[float], bool]) -> float | None:
-    """The point from which a condition holds that, once it holds, holds on."""
+    """The point from which on a monotone condition holds."""
     low, high = 0.0, STEPS[-1]
     for _ in range(DOUBLINGS):
         if true_from(high):

@@ -23,14 +23,14 @@ from verify.report.text import console
 from verify.storage import save, writable
 from verify.streams import held
 
-MOST = 50
-"""Examples of CIFAR-10 where --examples says nothing: 30,730 weights take as many evaluations, twice over."""
+CIFAR_EXAMPLES = 50
+"""Examples of CIFAR-10 if --examples is not given: 30,730 weights need as many evaluations, twice over."""
 
 
 def run_sweep(folder: Path, *, seed: int | None, format_: str, quiet: bool, **options: Any) -> int:
-    """The experiment as the options want it; pixels are as they are, as in the notes."""
+    """The experiment for the options; pixels are not scaled, as in the notes."""
     writable(folder)
-    problem = problem_of(**options, most=None if options["data"] is None else MOST, raw=True).in_float64()
+    problem = problem_of(**options, most=None if options["data"] is None else CIFAR_EXAMPLES, raw=True).in_float64()
     with progress("step-sweep", quiet=quiet) as on_part:
         found = step_sweep(problem, seed=seed_of(seed), on_part=on_part)
     picture, document = sweep_picture(found), as_json(found)
@@ -53,7 +53,7 @@ def _csv(found: Mapping[str, Any]) -> str:
 
 
 def text(found: Mapping[str, Any]) -> Group:
-    """The gradients, then the steps, then what they show."""
+    """The gradients, then the steps, then the results."""
     gradients = Table("numerical gradient", "h", "evaluations", "relative error", box=None, pad_edge=False, header_style="bold")
     for t in found["gradient"]:
         gradients.add_row(t["method"], f"{t['h']:g}", f"{t['evaluations']:,}", f"{t['relative_error']:.2g}")
@@ -70,7 +70,7 @@ def text(found: Mapping[str, Any]) -> Group:
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
-    """What the experiment shows."""
+    """The results of the experiment."""
     kink = found["kink"]
     said = ["There is no kink on the way."] if kink is None else [f"The prediction ends at the nearest kink, step {kink:.6g}."]
     for key, what in (("lowest", "is least at"), ("rises_from", "is higher than it was from")):

@@ -40,7 +40,7 @@ class HingeTerm:
 
     @property
     def formula(self) -> str:
-        """As the notes write it."""
+        """The term as the notes write it."""
         i, j, y = self.example, self.against, LABELS[self.example]
         return f"max(0, w{j}·x{i} − w{y}·x{i} + 1)"
 
@@ -62,7 +62,7 @@ def loss(weight: int, w: Q, weights: Sequence[Q] = WEIGHTS) -> Q:
 
 
 def document() -> dict[str, Any]:
-    """The data set, its terms by weight, and L at every kink and at the ends: what is between them is straight."""
+    """The data set, its terms by weight, and L at every kink and at the ends: it is linear between them."""
     return {
         "x": [float(x) for x in EXAMPLES],
         "y": list(LABELS),

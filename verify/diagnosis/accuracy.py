@@ -21,20 +21,20 @@ OTHER = {"float64": "float32", "float32": "float64"}
 NAMES = {"float32": "single precision", "float16": "half precision", "bfloat16": "half precision"}
 
 SHRINKS = 2.0**9
-"""Factor by which the ratio of two errors may differ from that of the unit roundoffs, 2^29: roundings fall as they like."""
+"""Factor by which the ratio of two errors may differ from that of the unit roundoffs, 2^29: rounding errors vary by chance."""
 TELLING = 4
-"""Cases after which errors that have not changed with the dtype are no roundings, whatever the others say."""
+"""Number of cases after which errors that have not changed with the dtype are no rounding errors, whatever other cases say."""
 LEAST = 1e-30
-"""Magnitudes below this count as this: nothing is divided by 0."""
+"""Magnitudes below this count as this, so that nothing is divided by 0."""
 SCALE = 16.0
 UNCHANGED = 1e-2
-"""An error that scales may differ by this much of itself: intermediate numbers fall into other binades where they are added."""
+"""Relative amount by which an error that scales may change: intermediate sums fall into other binades."""
 SMALL = 1e-2
-"""Relative errors above this are no rounding."""
+"""Relative errors above this are no rounding errors."""
 
 
 def coarser(aspect: Aspect, subject: Memoised, residuals: Sequence[Residual]) -> str | None:
-    """A sentence where every error is explained by roundings of a coarser dtype."""
+    """A sentence if every error is explained by rounding to a coarser dtype."""
     oracle = subject.scored
     relative = [_relative(residual) for residual in residuals]
     for dtype in COARSER[oracle.dtype]:
@@ -49,8 +49,8 @@ def coarser(aspect: Aspect, subject: Memoised, residuals: Sequence[Residual]) ->
 
 
 def held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | None:
-    """A sentence where a coarser format holds all that was answered, and rounding to that is all that is wrong: it shows where a true
-    number is no number of the format.
+    """A sentence if a coarser format holds all answers, and rounding to it explains all errors: this shows where the true number is not
+    representable in the format.
     """
     name = _held(aspect, dtype, residuals)
     if name is None or any(
@@ -61,7 +61,7 @@ def held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | Non
 
 
 def _held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | None:
-    """The format that holds all numbers that were answered, as they are or before they were divided by N."""
+    """The format that holds all numbers of the answers, as they are or before a division by N."""
     if aspect.name == "loss":
         return None
     given = ([residual.given * residual.decomposition.N**power for residual in residuals] for power in (0, 1))
@@ -69,8 +69,8 @@ def _held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | No
 
 
 def _is_relative(aspect: Aspect, subject: Memoised) -> bool:
-    """Whether each error scales with its own numbers: roundings of floats do, and those to so many digits, or steps of a common size, do
-    not.
+    """Whether each error scales with its own number: rounding errors of floats do; those of rounding to so many decimals, or to a common
+    step, do not.
     """
     if subject.form.is_apart:
         return _fades(aspect, subject)
@@ -83,9 +83,9 @@ def _is_relative(aspect: Aspect, subject: Memoised) -> bool:
 
 @lru_cache(maxsize=16)
 def _scaled(objective: Objective, dtype: str) -> tuple[Decomposition, Decomposition]:
-    """The first ordinary case without a penalty, and the same with W·2^k and X/2^k, which have the same scores: the data term's gradient is
-    divided by 2^k, exactly, and its error with it. Neighbouring features are scaled in opposite directions: steps of a common size, as
-    of 8 bits of the greatest entry, cannot follow both.
+    """The first ordinary case without a penalty, and the case with W·2^k and X/2^k, which has the same scores: the data term's gradient is
+    divided by 2^k, exactly, and so is its error. Neighbouring features are scaled in opposite directions: steps of a common size, such as 8
+    bits of the greatest entry, cannot follow both.
     """
     (decomposition, *_) = reference_cases.ordinary(objective, dtype)
     bare, scale = decomposition.case.but(reg=0.0), _alternating(decomposition.D).astype(dtype)
@@ -99,7 +99,9 @@ def _alternating(D: int) -> Floats:
 
 
 def _fades(aspect: Aspect, subject: Memoised) -> bool:
-    """Of scores: whether the error of an entry falls with the entry, where a score is so low, or so near to 0, that it is small."""
+    """For a function of scores: whether the error of an entry falls with the entry, where a score is so low, or so near to 0, that it is
+    small.
+    """
     before, after = 0.0, 0.0
     for decomposition, lower in _faded(subject.scored.objective, subject.scored.dtype):
         residuals = aspect.residual(subject, decomposition), aspect.residual(subject, lower)
@@ -116,7 +118,7 @@ def _fades(aspect: Aspect, subject: Memoised) -> bool:
 
 @lru_cache(maxsize=16)
 def _faded(objective: Objective, dtype: str) -> list[tuple[Decomposition, Decomposition]]:
-    """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
+    """Ordinary cases, each with one in which a score of each example is far lower, and with one with small scores."""
     found = []
     for decomposition in reference_cases.ordinary(objective, dtype)[:NUDGED]:
         scores = decomposition.case["scores"]
@@ -130,7 +132,7 @@ def _faded(objective: Objective, dtype: str) -> list[tuple[Decomposition, Decomp
 
 
 def _is_rough(aspect: Aspect, subject: Memoised) -> bool:
-    """Whether the errors are others where the numbers are almost the same, as roundings are; a small wrong term hardly changes."""
+    """Whether the errors change where the numbers hardly change, as rounding errors do; a small wrong term hardly changes."""
     changed = []
     for decomposition, nudged in _nudged(subject.scored.objective, subject.scored.dtype):
         before, after = aspect.residual(subject, decomposition), aspect.residual(subject, nudged)
@@ -150,24 +152,24 @@ def _nudged(objective: Objective, dtype: str) -> list[tuple[Decomposition, Decom
 
 
 LOWER, NEAR_0 = 5.0, 2.0**-8
-"""How far a score is lowered, and what scores are multiplied by."""
+"""The amount by which a score is lowered, and the factor of small scores."""
 FELL, FOLLOWS = 50.0, 16.0
-"""An entry is small at this part of what it was; its error, relative to it, is then at most so many times what it was: scores lie farther
-off.
+"""Factor by which an entry must fall to count as small; its relative error may then grow by at most the second factor: scores lie farther
+from 0.
 """
 LOST = 0.1
-"""And at most this: what has become 0 has lost all digits, and no more."""
+"""Largest relative error of a small entry: one that has become 0 has lost all digits, but no more."""
 NUDGED = 4
 NUDGES = (1 / 29, 1 / 37)
-"""Relative changes of W and X, the first of scores: far more than a unit in the last place of any dtype, far less than what changes a
+"""Relative changes of W and X, the first one also of scores: much more than a unit in the last place of any dtype, much less than changes a
 formula.
 """
 ROUGH = 0.25
-"""Part of an error that must be another one."""
+"""Share of an error that must change."""
 
 
 def shrinking(aspect: Aspect, subject: Memoised, residuals: Sequence[Residual]) -> str | None:
-    """A sentence where the errors change with the dtype as roundings do."""
+    """A sentence if the errors change with the dtype as rounding errors do."""
     here, there = subject.scored.dtype, OTHER[subject.scored.dtype]
     other = subject.judged_by(Oracle(subject.scored.objective, there))
     if max(_relative(residual) for residual in residuals) >= SMALL:

@@ -1,5 +1,5 @@
-"""A change that may have been made to a gradient, a loss or a Hessian: what it adds on one decomposition, the sentence that tells it, and
-how often `verify power` adds it on purpose.
+"""A possible change of a gradient, a loss or a Hessian: what it adds on one decomposition, its sentence, and how `verify power` uses it on
+purpose.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from verify.terms import Reference
 
 @dataclass(frozen=True)
 class Change:
-    """`kind` of what is done to a `part` of the gradient, and `how`."""
+    """The `kind` of change, the `part` of the gradient that it concerns, and `how`. A `free` one may have any factor, the others only 1."""
 
     kind: str
     part: str
@@ -30,18 +30,18 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class DesignMatrix:
-    """Changes with what each adds to the gradient of one decomposition: row k of `rows` (K, C·D) belongs to name k."""
+    """Changes with what each adds to the gradient of one decomposition: row k of `rows` (K, C·D) belongs to change k."""
 
     names: tuple[Change, ...]
     rows: Floats
 
     @classmethod
     def of(cls, added: Mapping[Change, Floats]) -> DesignMatrix:
-        """From one matrix for each change."""
+        """The design matrix from one matrix for each change."""
         return cls(one_object(tuple(added)), np.stack([matrix.ravel() for matrix in added.values()]))
 
     def of_names(self, names: tuple[Change, ...]) -> Floats:
-        """The rows of these changes, zeros for those that the decomposition does not have."""
+        """The rows of these changes, zero for changes that the decomposition does not have."""
         if names is self.names:
             return self.rows
         padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
@@ -50,7 +50,7 @@ class DesignMatrix:
 
 
 def one_object(names: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Equal names as one object, which is quickly compared."""
+    """Equal tuples of changes as one object, for fast comparison."""
     return _ONES.setdefault(names, names)
 
 
@@ -58,13 +58,13 @@ _ONES: dict[tuple[Change, ...], tuple[Change, ...]] = {}
 
 
 def union(tables: Sequence[DesignMatrix]) -> tuple[Change, ...]:
-    """The names of all tables, each once, in order."""
+    """The changes of all tables, each once, in order."""
     return _union(tuple(_Same(names) for names in {id(t.names): t.names for t in tables}.values()))
 
 
 @dataclass(frozen=True, eq=False)
 class _Same:
-    """Names as a key: by their identity."""
+    """Changes as a key, compared by identity."""
 
     names: tuple[Change, ...]
 
@@ -88,15 +88,15 @@ def _places(wanted: _Same, there: _Same) -> NDArray[np.intp]:
 
 Added = Iterator[tuple[Change, Floats]]
 Columns = Callable[[Decomposition], Iterator[tuple[Change, Any]]]
-"""What each change adds to the true answer on a decomposition: a matrix, of a loss a number."""
+"""What each change adds to the true answer on a decomposition: a matrix, for a loss a number."""
 Sentence = Callable[[Vocabulary, Change, Coefficient], Message]
-"""A change that was made so many times, in the words of an objective."""
+"""The sentence on a change with a coefficient, in the vocabulary of an objective."""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A wrong implementation that `verify power` makes: a change added so many `times` to the right answer, or put `instead_of` another one
-    that is taken away; its `name` in the tables, and the `family` of mistakes that it belongs to.
+    """A wrong implementation made by `verify power`: a change added to the right answer `times` times, possibly `instead_of` another one
+    that is subtracted; its `name` in the tables, and the `family` of mistakes that it belongs to.
     """
 
     name: str
@@ -107,22 +107,22 @@ class Mutation:
 
     @property
     def changes(self) -> dict[Change, float]:
-        """Each change with how often it is added."""
+        """Each change with its coefficient."""
         return {self.change: self.times} | ({} if self.instead_of is None else {self.instead_of: -1.0})
 
 
 Mutations = Callable[[Reference], Iterator[Mutation]]
-"""Those that differ from the right implementation of an objective."""
+"""The mutations that differ from the right implementation of an objective."""
 
 
 def no_mutations(_: Reference) -> Iterator[Mutation]:
-    """Of mistakes that `verify power` need not make: others are like them."""
+    """No mutations: for mistakes that `verify power` need not make, since others are like them."""
     return iter(())
 
 
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """Mistakes of one sort: their columns, the sentence for each kind of change among them, and those that `verify power` makes."""
+    """Mistakes of one sort: their columns, the sentence for each kind of change among them, and their mutations for `verify power`."""
 
     columns: Columns
     sentences: Mapping[str, Sentence]
@@ -130,9 +130,9 @@ class Mistakes:
 
 
 def with_sentences(sentences: Mapping[str, Sentence], mutations: Mutations = no_mutations) -> Callable[[Columns], Mistakes]:
-    """The columns together with the sentences that tell them, and with what `verify power` makes of them."""
+    """A decorator that combines columns with their sentences and mutations."""
     return lambda columns: Mistakes(columns, sentences, mutations)
 
 
 COUNTS = {"left out": -1.0, "counted twice": 1.0, "with the wrong sign": -2.0}
-"""How often a part is added that is wrong in one of these ways."""
+"""The coefficient of a part that is wrong in one of these ways."""

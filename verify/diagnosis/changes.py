@@ -1,4 +1,4 @@
-"""The catalogue of mistakes in a gradient: each with the matrix, a row for each class, that it adds to the true one of a case."""
+"""The catalogue of mistakes in a gradient: each with the matrix, one row per class, that it adds to the true gradient of a case."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Catalogue = tuple[Mistakes, ...]
 def changes(decomposition: Decomposition) -> DesignMatrix:
     """Every change, in the same order for every decomposition of one objective."""
     found: dict[Change, Floats] = {}
-    with np.errstate(all="ignore"):  # what is not finite explains nothing
+    with np.errstate(all="ignore"):  # a change that is not finite explains nothing
         for mistakes in _catalogue(decomposition):
             found |= dict(mistakes.columns(decomposition))
     return DesignMatrix.of(found)
@@ -27,7 +27,7 @@ def changes(decomposition: Decomposition) -> DesignMatrix:
 
 @lru_cache(maxsize=1024)
 def few(decomposition: Decomposition, names: tuple[Change, ...]) -> DesignMatrix:
-    """These changes alone, which some other decomposition had."""
+    """The design matrix of these changes only, taken from another decomposition."""
     found: dict[Change, Floats] = dict.fromkeys(names, np.zeros(decomposition.shape))
     kinds = {name.kind for name in names}
     with np.errstate(all="ignore"):
@@ -64,7 +64,7 @@ OF_CLASSES: Catalogue = (
     parts.features,
     slopes.own_labels,
 )
-"""The likeliest first: of explanations that are one on every decomposition the first is told."""
+"""The likeliest first: of explanations that coincide on every decomposition the first is reported."""
 OF_WEIGHTS: Catalogue = (
     parts.parts,
     parts.reduced,
@@ -83,7 +83,7 @@ OF_WEIGHTS: Catalogue = (
     parts.features,
     parts.roles,
 )
-"""Of a loss of one score, as a function of weights."""
+"""For a loss of one score, as a function of weights."""
 
 INSTEAD: dict[Mistakes, Catalogue] = {
     penalties.penalised: (),
@@ -91,9 +91,9 @@ INSTEAD: dict[Mistakes, Catalogue] = {
     transformations.featured: (transformations.summed,),
     parts.features: (parts.scores,),
 }
-"""What is there of scores in place of what weights and features have."""
+"""Replacements, for functions of scores, of mistakes in weights and features."""
 ALONE: dict[Mistakes, Catalogue] = {**INSTEAD, omissions.entries: ()}
-"""And of one score, where an entry is an example."""
+"""Replacements for functions of one score, where an entry is an example."""
 
 
 def _replaced(catalogue: Catalogue, instead: Mapping[Mistakes, Catalogue]) -> Catalogue:
@@ -106,4 +106,4 @@ CATALOGUES: dict[tuple[Form, bool], Catalogue] = {
     (SCORES, False): _replaced(OF_CLASSES, INSTEAD),
     (SCORES, True): _replaced(OF_WEIGHTS, ALONE),
 }
-"""By what the objective is a function of, and whether an example has one score."""
+"""By the form of the objective, and whether an example has one score."""

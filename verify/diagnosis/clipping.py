@@ -1,4 +1,4 @@
-"""Numbers that were cut off: at a least and a greatest number, or the whole to a greatest norm."""
+"""Clipped numbers: each between a least and a greatest number, or all of them to a greatest norm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verify.diagnosis.wording import Diagnosis
 
 
 def clipped(aspect: Aspect, residuals: Sequence[Residual]) -> Diagnosis | None:
-    """The bound beyond which everything is cut, and nothing else is wrong; None where there is none."""
+    """The diagnosis of a bound beyond which everything is clipped, if nothing else is wrong; else None."""
     for words, shares in (
         ("", [1.0] * len(residuals)),
         (" before the mean is taken", [residual.decomposition.share for residual in residuals]),
@@ -30,7 +30,7 @@ def clipped(aspect: Aspect, residuals: Sequence[Residual]) -> Diagnosis | None:
 
 
 def bounds(given: Floats, truth: Floats, radius: Floats) -> str | None:
-    """Between which numbers all that is given stays, where the truth does not; None where they are none."""
+    """The bounds of the given numbers where the true ones exceed them, in words; None if there are none."""
     wrong = ~(np.abs(given - truth) <= radius)
     low, high = (_bound(given, truth, radius, wrong & beyond) for beyond in (given > truth, given < truth))
     if not (low or high) or low == 0 or high == 0:
@@ -45,7 +45,7 @@ def bounds(given: Floats, truth: Floats, radius: Floats) -> str | None:
 
 
 def _bound(given: Floats, truth: Floats, radius: Floats, beyond: NDArray[np.bool_]) -> float | None:
-    """The number that stands for different ones beyond it: None where nothing is beyond, 0 where there is no one number."""
+    """The number that replaces different ones beyond it: None if there is nothing beyond, 0 if there is no single number."""
     if not np.any(beyond):
         return None
     values, about = given[beyond], np.max(radius[beyond])
@@ -53,7 +53,7 @@ def _bound(given: Floats, truth: Floats, radius: Floats, beyond: NDArray[np.bool
 
 
 def norm(pairs: Sequence[tuple[Floats, Floats, bool]]) -> float | None:
-    """The norm to which gradients (given, true, whether it is broken) are scaled down that are longer; None where there is none."""
+    """The norm to which longer gradients are scaled down, from triples (given, true, whether it is broken); None if there is none."""
     norms = np.array([(np.linalg.norm(given), np.linalg.norm(truth)) for given, truth, _ in pairs])
     broken = np.array([wrong for *_, wrong in pairs])
     if np.sum(broken) < ENOUGH or np.all(broken):
@@ -69,5 +69,5 @@ def norm(pairs: Sequence[tuple[Floats, Floats, bool]]) -> float | None:
 
 
 ENOUGH = 4
-"""Numbers, or cases, that must be cut off."""
+"""Numbers, or cases, that must be clipped."""
 NEARLY = 1e-6

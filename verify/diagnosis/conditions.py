@@ -1,4 +1,4 @@
-"""Only when: what the cases that break have in common and the cases that hold have not."""
+"""Conditions: what the cases that break have in common, and the cases that hold do not."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ PROPERTIES: dict[str, Holds] = {
     "a label is 0": lambda s: 0 in s.y,
     "no label is 0": lambda s: 0 not in s.y,
 }
-"""In the order in which they are told where several fit."""
+"""In the order of preference where several fit."""
 
 OF_WEIGHTS = ("D = 1", "all weights are 0", "λ = 0", "the penalty's gradient is 0", "λ > 0", "λ > 1", "C = D", "D")
-"""What is said of linear scores only."""
+"""Properties that only linear scores have."""
 
 OF_TARGETS: dict[str, Holds] = {
     "N = 1": lambda s: s.N == 1,
@@ -53,7 +53,7 @@ OF_TARGETS: dict[str, Holds] = {
     if words not in ("C = 2", "all examples are of one class", "a class is absent", "every class has an example", "N = C", "C = D", "N < C",
         "a label is 0", "no label is 0")
 }  # fmt: skip
-"""The same for a loss of one score, which has targets and no classes."""
+"""Properties for a loss of one score, which has targets and no classes."""
 
 SIZES: dict[str, Callable[[Decomposition], float]] = {
     "N": lambda s: s.N,
@@ -63,12 +63,12 @@ SIZES: dict[str, Callable[[Decomposition], float]] = {
     "a score": lambda s: float(np.max(s.scores)),
     "the spread of an example's scores": lambda s: float(np.max(np.ptp(s.scores, axis=1))),
 }
-"""What may have to be greater than something, or less."""
+"""Quantities that may have to lie above or below a bound."""
 COUNTS = ("N", "C", "D")
 
 
 def only_when(broken: Sequence[Decomposition], holding: Sequence[Decomposition], breaks: Callable[[Decomposition], bool]) -> str | None:
-    """The condition in words; None where nothing separates the two. `breaks` asks about one decomposition more, to find a bound."""
+    """The condition in words; None if nothing separates the two. `breaks` judges another decomposition, to find a bound."""
     if not broken or not holding:
         return None
     left_out = OF_WEIGHTS if broken[0].form.is_apart else ("all scores are 0",)
@@ -87,8 +87,8 @@ def only_when(broken: Sequence[Decomposition], holding: Sequence[Decomposition],
 def _number(
     words: str, broken: Sequence[Decomposition], holding: Sequence[Decomposition], breaks: Callable[[Decomposition], bool]
 ) -> str | None:
-    """One number of examples, classes or features, or its multiples, that all cases that break have: more of them are asked, and others
-    beside them.
+    """A condition that one number of examples, classes or features, or its multiples, breaks: further cases with this number, and with
+    neighbouring ones, are judged.
     """
     size = SIZES[words]
     step = gcd(*(int(size(s)) for s in broken))
@@ -110,8 +110,8 @@ def _number(
 
 
 def _bound(words: str, broken: Sequence[Decomposition], low: float, high: float, breaks: Callable[[Decomposition], bool]) -> str:
-    """The greatest size that still holds, by bisection between one that holds and one that breaks. Where what breaks does so at that size,
-    too, it held for another reason, a label say: the bound is looked for below.
+    """The greatest size that still holds, by bisection between one that holds and one that breaks. If the broken case breaks at that size,
+    too, the other case held for another reason, such as a label: then the bound is searched below.
     """
     # Moved by its biases, a decomposition keeps the spread of its scores: a small one leaves the greatest alone to matter.
     base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
@@ -136,7 +136,7 @@ def _entries(decomposition: Decomposition) -> int:
 
 
 STEPS = 12
-"""Halvings: enough for every size of the panel, and for three digits of a score."""
+"""Halvings: enough for every size of the reference cases, and for three digits of a score."""
 
 
 def _of_size(words: str, base: Decomposition, size: float) -> Decomposition | None:

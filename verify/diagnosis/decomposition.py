@@ -1,4 +1,4 @@
-"""One case taken apart: the parts of the true gradient as matrices with a row for each class, and what they are made of."""
+"""One case taken apart: the parts of the true gradient as matrices with one row per class, and their terms."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Counts = Callable[[ExampleTerms, Term, int], float]
 
 
 class Decomposition:
-    """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix of score gradients: of W (C, D), a column
-    for each feature; of scores (C, N), one for each example.
+    """The truth of one case. `slopes` computes score gradients of chosen terms, `sum_of` their matrix: in W (C, D), one column per feature;
+    in scores (C, N), one column per example.
     """
 
     def __init__(self, oracle: Oracle, case: Case) -> None:
@@ -41,12 +41,12 @@ class Decomposition:
 
     @cached_property
     def point(self) -> Point:
-        """What a right candidate answers."""
+        """The truth at the case."""
         return self.oracle.at(**self.case.values)
 
     @cached_property
     def scores(self) -> Floats:
-        """(N, C), rounded."""
+        """The rounded scores (N, C)."""
         return self.form.scores(self.double)
 
     @property
@@ -61,12 +61,12 @@ class Decomposition:
 
     @property
     def D(self) -> int:
-        """Features, of linear scores."""
+        """The number of features, of linear scores."""
         return int(self.X.shape[1])
 
     @property
     def reg(self) -> float:
-        """Λ; 0 where there is no penalty."""
+        """The strength λ; 0 without a penalty."""
         return float(self.case.values.get("reg", 0.0))
 
     def examples(self, y: Labels) -> list[ExampleTerms]:
@@ -80,7 +80,7 @@ class Decomposition:
         return found
 
     def slopes(self, count: Counts, y: Labels | None = None) -> Floats:
-        """∂ℓ/∂s (N, C) with every term counted as `count(example, term, label)` says."""
+        """The score gradients ∂ℓ/∂s (N, C) with every term multiplied by `count(example, term, label)`."""
         dS, y = np.zeros((self.N, self.C)), self.y if y is None else y
         for ds, e, label in zip(dS, self.examples(y), y, strict=True):
             for t in e.terms:
@@ -88,24 +88,24 @@ class Decomposition:
         return dS
 
     def sum_of(self, dS: Floats, X: Floats | None = None) -> Floats:
-        """The data term's gradient from score gradients (N, C); that of other data X, if they are given."""
+        """The data term's gradient from score gradients (N, C), with other data X if given."""
         values = self.double if X is None else {**self.double, "X": X}
         return self.form.by_class(self.form.gradient(values, np.asarray(self.share * dS)))
 
     @cached_property
     def by_role(self) -> dict[Role, Floats]:
-        """Score gradients (N, C) of each role, ties left out."""
+        """The score gradients (N, C) of each role, without ties."""
         roles = dict.fromkeys(t.role for e in self.examples(self.y) for t in e.terms if not t.tied)
         return {role: self.slopes(_of_role(role)) for role in roles}
 
     @cached_property
     def label_slopes(self) -> Floats:
-        """Score gradients of the label's own terms: for one score, what the target adds to a target of 0."""
+        """The score gradients of the label's own terms: for one score, the difference to those with a target of 0."""
         return self._of(label=True)
 
     @cached_property
     def other_slopes(self) -> Floats:
-        """Score gradients of the other classes' terms: for one score, those with a target of 0."""
+        """The score gradients of the other classes' terms: for one score, those with a target of 0."""
         return self._of(label=False)
 
     def _of(self, *, label: bool) -> Floats:
@@ -122,7 +122,7 @@ class Decomposition:
 
     @cached_property
     def curvature(self) -> Floats | None:
-        """∂²ℓ_i/∂s_j² (N, C); None where an example lies on a kink of it."""
+        """The second derivatives ∂²ℓ_i/∂s_j² (N, C); None if an example lies on a kink of one."""
         rows = self.point.curvatures
         if any(choices is None or len(choices) != 1 for row in rows for choices in row):
             return None
@@ -131,18 +131,18 @@ class Decomposition:
 
     @cached_property
     def targets(self) -> Floats | None:
-        """What the labels stand for (N,) where an example has one score, else None."""
+        """The targets (N,) of a loss of one score, else None."""
         known = self.oracle.objective.loss.targets
         return None if known is None else np.array(known)[self.y]
 
     def with_targets(self, change: Callable[[float], float]) -> Decomposition | None:
-        """The same case with other targets; None where the formula has no slope at them."""
+        """The case with other targets; None if the formula has no slope at them."""
         assert self.targets is not None
         values, y = np.unique([change(float(t)) for t in self.targets], return_inverse=True)
         return self._with(lambda own: _retargeted(own, tuple(values.tolist())), y.astype(np.int64))
 
     def with_margin(self, how: str) -> Decomposition | None:
-        """The same case with another constant in the switches; None where that cannot be told from the formula."""
+        """The case with another constant in the switches; None if the formula does not show which."""
         return self._with(lambda own: _remargined(own, how), self.case["y"])
 
     def _with(self, other: Callable[[Objective], Objective], y: NDArray[np.int64]) -> Decomposition | None:
@@ -159,7 +159,7 @@ class Decomposition:
 
     @cached_property
     def penalty(self) -> Floats:
-        """λ∇R(W)."""
+        """The penalty's gradient λ∇R(W)."""
         return self._penalty[1]
 
     @cached_property
@@ -168,18 +168,18 @@ class Decomposition:
 
     @cached_property
     def whole(self) -> Floats:
-        """∇f(W), of the first piece at ties."""
+        """The gradient ∇f(W), with the first piece at ties."""
         return self.data + self.penalty
 
     @cached_property
     def parts(self) -> dict[str, Floats]:
-        """The parts of the gradient that are written as one line of code."""
+        """The parts of the gradient that code computes in one line each."""
         label, others = self.sum_of(self.label_slopes), self.sum_of(self.other_slopes)
         return {"whole": self.whole, "data": self.data, "label": label, "others": others, "penalty": self.penalty}
 
     @cached_property
     def active(self) -> NDArray[np.int64]:
-        """How many switches are on in each example."""
+        """The number of switches that are on in each example."""
         examples = self.examples(self.y)
         return np.array([len({t.switch for t in e.terms if t.switch is not None and t.value and not t.tied}) for e in examples])
 
@@ -190,7 +190,7 @@ class Decomposition:
 
     @cached_property
     def loss_terms(self) -> Floats:
-        """The terms of each example's loss (N, terms), where all examples have as many; else (N, 0)."""
+        """The terms of each example's loss (N, terms) if all examples have equally many; else (N, 0)."""
         terms = [e.losses for e in self.examples(self.y)]
         return np.array(terms if len({len(t) for t in terms}) == 1 else [()] * self.N)
 
@@ -201,7 +201,7 @@ class Decomposition:
 
     @cached_property
     def by_class(self) -> Floats:
-        """Score gradients (C, N, C) of the switches that compare each class with the label."""
+        """The score gradients (C, N, C) of the switches that compare each class with the label."""
         found = np.zeros((self.C, self.N, self.C))
         for i, (e, label) in enumerate(zip(self.examples(self.y), self.y, strict=True)):
             moved: dict[int, set[int]] = {}
@@ -220,15 +220,15 @@ class Decomposition:
         return self.sum_of(self.slopes(_untied, y))
 
     def with_parameters(self, parameters: Mapping[str, float]) -> Floats:
-        """The data term's gradient with other parameters, also outside of their domain: a forgotten margin is one of 0."""
+        """The data term's gradient with other parameters, even outside of their domain: a forgotten margin is one of 0."""
         return self.shifted(parameters).data
 
     def cast(self, dtype: str) -> Decomposition:
-        """The same case in another dtype, once."""
+        """The case in another dtype, cached."""
         return self._once(("cast", dtype), lambda: self.case.but(**{name: self.case[name].astype(dtype) for name in self.form.real}))
 
     def judged_in(self, dtype: str) -> Decomposition:
-        """The same numbers beside what rounding in another dtype allows, once."""
+        """The same numbers with the rounding bounds of another dtype, cached."""
         return self._once(("judged in", dtype), lambda: self.case)
 
     def _once(self, key: tuple[str, str], case: Callable[[], Case]) -> Decomposition:
@@ -237,7 +237,7 @@ class Decomposition:
         return self._elsewhere[key]
 
     def shifted(self, parameters: Mapping[str, float]) -> Decomposition:
-        """The same case under other parameters."""
+        """The case with other parameters."""
         return Decomposition(_Shifted(self.oracle, parameters), self.case)
 
 
@@ -251,7 +251,7 @@ def _of_role(role: Role) -> Counts:
 
 @lru_cache(maxsize=256)
 def _retargeted(objective: Objective, targets: tuple[float, ...]) -> Objective:
-    """The same objective with other targets, once for each: its formulas are compiled once."""
+    """The objective with other targets, cached, so that its formulas are compiled once."""
     return replace(objective, loss=replace(objective.loss, target=None, targets=targets))
 
 
@@ -261,7 +261,7 @@ def _remargined(objective: Objective, how: str) -> Objective:
 
 
 class _Shifted(Oracle):
-    """The oracle of a formula with parameters that its spec need not allow."""
+    """The oracle of a formula with parameters that its spec may not allow."""
 
     def __init__(self, oracle: Oracle, parameters: Mapping[str, float]) -> None:
         super().__init__(oracle.objective, oracle.dtype)

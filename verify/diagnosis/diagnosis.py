@@ -1,7 +1,7 @@
 """From a broken law to the name of the bug.
 
-The candidate is asked on fixed cases beside the one that broke the law. What explains its errors on all of them is the bug; what
-explains them only where it breaks is the bug with a condition; and what nothing explains is called unknown.
+The candidate is called on fixed cases besides the one that broke the law. A change that explains its errors on all of them is the bug; one
+that explains only the broken cases is the bug with a condition; errors that nothing explains are called unknown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from verify.diagnosis.wording import Diagnosis
 from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.form import form_of
 from verify.laws import LAWS, Subject
-from verify.laws.consistency import OTHERWISE
+from verify.laws.consistency import INCONSISTENT
 
 
 def diagnose(
@@ -41,13 +40,12 @@ def diagnose(
     watch: Watch = lambda _: None,
     avoided: Sequence[Case] = (),
 ) -> Diagnosis:
-    """The name of the bug that made `case` break a law, `unknown` where nothing explains it. `watch` hears of each case that is
-    asked for that, before the candidate does; of those `avoided` it is not asked.
+    """The name of the bug that made `case` break a law, `unknown` if nothing explains it. `watch` receives each further case before the
+    candidate is called; those `avoided` are skipped.
     """
-    if isinstance(what, Misbehaviour):
-        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
-    worst = what.worst
-    assert worst is not None
+    worst = None if isinstance(what, Misbehaviour) else what.worst
+    if worst is None:
+        return unnamed(what)
     measured, subject = _sentence(worst), Memoised.of(subject, watch, avoided)
     if subject.oracle.named is not None:
         by = f" by {worst.where['method']}" if {"entry", "method"} <= worst.where.keys() else ""
@@ -71,16 +69,26 @@ def diagnose(
     if named is not None:
         return replace(named, measured=measured, answer=answer if named.code == "unknown" else None)
     if not is_lost(worst) and _varies(subject, case):
-        return Diagnosis("nondeterministic", f"the candidate {OTHERWISE}", kind="behaviour", measured=measured)
-    entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
+        return Diagnosis("nondeterministic", f"the candidate {INCONSISTENT}", kind="behaviour", measured=measured)
+    found = unnamed(what)
     if is_lost(worst):
-        return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision", answer=answer)
-    return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries, answer=answer)
+        message = f"{measured}: the computation leaves the range of the dtype"
+        return replace(found, code="overflow", message=message, kind="precision", answer=answer)
+    return replace(found, code=law if law in ("value", "curvature") else "unknown", answer=answer)
+
+
+def unnamed(what: Measurement | Misbehaviour) -> Diagnosis:
+    """What was found, where the candidate is asked no more."""
+    if isinstance(what, Misbehaviour):
+        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
+    assert what.worst is not None
+    where = what.worst.where
+    return Diagnosis("unknown", _sentence(what.worst), [where["entry"]] if "entry" in where else "all")
 
 
 def _where_it_is_wrong(law: str, subject: Memoised, aspects: Sequence[Aspect], case: Case) -> tuple[Aspect | None, Case]:
-    """What the candidate answers wrongly, and where: at the case that broke the law, else where the law asked it besides (in the parts of
-    a batch, at the other end of a chord). (None, the case) where every answer is right by itself.
+    """The candidate's wrong answer, and where: at the case that broke the law, else at another that the law used (parts of a batch, the
+    other end of a chord). (None, the case) if every answer is right by itself.
     """
     found = _first_wrong(subject, aspects, [case])
     if found is None and aspects:
@@ -92,7 +100,7 @@ def _where_it_is_wrong(law: str, subject: Memoised, aspects: Sequence[Aspect], c
 
 
 def _is_proper(case: Case) -> bool:
-    """Whether the oracle can say what is true there: laws about bad input ask with other numbers and labels."""
+    """Whether the oracle knows the truth at a case: laws about bad input use other numbers and labels."""
     form, y = form_of(case.values), case["y"]
     finite, classes = all(np.all(np.isfinite(case[name])) for name in form.real), form.classes(case.values)
     return finite and bool(y.min() >= 0) and (bool(y.max() < classes) or classes == 1)
@@ -110,7 +118,7 @@ def _first_wrong(subject: Memoised, aspects: Sequence[Aspect], cases: Iterable[C
 
 
 def _varies(subject: Memoised, case: Case) -> bool:
-    """Whether the candidate answers otherwise when it is asked again, by more than rounding: then no formula explains the numbers."""
+    """Whether the candidate's answer changes by more than rounding when it is called again: then no formula explains the numbers."""
     truth = subject.scored.at(**case.values)
     try:
         first, second = (replace(subject, remembered={}).answer(case) for _ in range(2))
@@ -123,7 +131,7 @@ def _varies(subject: Memoised, case: Case) -> bool:
 
 
 def _by_labels(law: str, subject: Memoised, case: Case) -> bool:
-    """Whether the law holds there once a data set holds its labels in double precision."""
+    """Whether the law holds if a data set holds its labels in double precision."""
     candidate = subject.candidate
     if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.held == subject.scored.dtype:
         return False
@@ -139,7 +147,7 @@ def _named(subject: Memoised, aspect: Aspect, case: Case) -> Diagnosis | None:
 
 
 def _aspects(law: str, worst: Evidence, subject: Memoised) -> tuple[Aspect, ...]:
-    """The answers that may be what is wrong: that which was compared, else those that the law judges."""
+    """The answers that may be wrong: the compared one, else those that the law judges."""
     answers = LAWS[law].judges if worst.answer is None else (worst.answer,)
     asked = {GRADIENT: True, LOSS: subject.candidate.has_loss, HESSIAN: not subject.approximate}
     return tuple(aspect for answer in answers for aspect, is_asked in asked.items() if aspect.name == answer and is_asked)
@@ -153,7 +161,7 @@ class Inquiry:
         self.words, self.silent = Vocabulary(subject.scored), False
 
     def name(self, witness: Decomposition) -> Diagnosis | None:
-        """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
+        """The bug that breaks the law at the witness; None if nothing is wrong there, or nothing is found."""
         here = self.aspect.residual(self.subject, witness)
         if here is None or not here.broken:
             return None
@@ -175,7 +183,7 @@ class Inquiry:
         return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
 
     def _special(self, *, few: bool = False) -> list[Residual]:
-        """The special cases: a `few`, none on kinks, where no explanation is sought on them, but the place and when."""
+        """The special cases: with `few`, fewer and none on kinks, where no explanation is sought on them, but only place and condition."""
         objective, dtype = self.oracle.objective, self.oracle.dtype
         if few:
             return self._residuals(reference_cases.of_each_kind(objective, dtype))
@@ -189,7 +197,7 @@ class Inquiry:
         return residual is not None and residual.broken
 
     def _everywhere(self, here: Residual, ordinary: Sequence[Residual], most: int) -> Diagnosis | None:
-        """What explains all ordinary cases at once, those that hold too, and the one that broke the law."""
+        """The explanation of all ordinary cases at once, also those that hold, and of the one that broke the law."""
         smooth = [residual for residual in ordinary if _usable(residual)]
         found = in_order(self._system(smooth).explained(most))
         if not found:
@@ -227,7 +235,7 @@ class Inquiry:
         return Diagnosis(sentences[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _sometimes(self, residuals: Sequence[Residual], most: int) -> Diagnosis | None:
-        """What explains all cases that break, the first among them, and when these do."""
+        """The explanation of all cases that break, the first among them, and the condition."""
         smooth = [residual for residual in residuals if residual.broken and _usable(residual)]
         if len(smooth) < 2 or sum(residual.error.size for residual in smooth) < ENOUGH:
             return None
@@ -244,7 +252,9 @@ class Inquiry:
         return None if condition is None else self._diagnosis(found, condition)
 
     def _somewhere(self, here: Residual, residuals: Sequence[Residual], *, everywhere: bool) -> Diagnosis | None:
-        """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
+        """The condition and the place where only some cases break. Errors that break `everywhere` without an explanation are not explained
+        by more cases.
+        """
         if not here.finite:
             lost = [residual for residual in residuals if residual.broken and not residual.finite]
             return self._overflow(lost, [residual for residual in residuals if residual.finite])
@@ -287,7 +297,7 @@ class Inquiry:
         return None
 
     def _when(self, broken: Sequence[Residual], holding: Sequence[Residual]) -> str | None:
-        """The condition; where the candidate answers to few cases, these say nothing of the rest."""
+        """The condition; where the candidate answers only few cases, it does not cover the rest."""
         return (
             None
             if self.silent
@@ -295,12 +305,12 @@ class Inquiry:
         )
 
     def _on_kinks(self, broken: Sequence[Residual]) -> Diagnosis | None:
-        """One case alone may break for what happens beside it."""
+        """The diagnosis of the choice on kinks. A single case may break because of what happens beside it."""
         nearby = kinks.threshold(self.subject) if len(broken) == 1 else None
         return kinks.named(broken) if nearby is None else Diagnosis("margin", nearby)
 
     def _would_show(self, found: Explanation, residual: Residual) -> bool:
-        """Whether an explanation changes anything where the law holds."""
+        """Whether an explanation changes anything on a case where the law holds."""
         changes, coefficients = zip(*found.terms, strict=True)
         added = np.array(coefficients, dtype=np.float64) @ self.aspect.few(residual.decomposition, changes).rows
         return bool(np.any(np.abs(added) > SHOWS * residual.radius.ravel()))
@@ -328,17 +338,17 @@ def _too_few(residuals: Sequence[Residual]) -> bool:
 
 
 NEARLY_ALL = 0.75
-"""Share of all cases that roundings must break before they are taken for the reason."""
+"""Share of all cases that rounding errors must break to be taken for the reason."""
 FEW = 3
-"""Broken cases below which others of the same sizes are asked: what matters may be one of these."""
+"""Number of broken cases below which others of the same sizes are added: one of the sizes may matter."""
 ENOUGH = 12
-"""Equations that an explanation of some cases needs: on fewer numbers many changes look alike."""
+"""Equations needed for an explanation of some cases: on fewer numbers many changes look alike."""
 SHOWS = 2.0
-"""Times the rounding bound beyond which a change cannot be hidden by rounding."""
+"""Multiple of the rounding bound above which rounding cannot hide a change."""
 
 
 def _sentence(worst: Evidence) -> str:
-    """What was measured and what is allowed."""
+    """The measured number and the allowance in words."""
     place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
     step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
     if not {"measured", "expected"} <= worst.where.keys():
@@ -347,5 +357,5 @@ def _sentence(worst: Evidence) -> str:
 
 
 def is_lost(worst: Evidence | None) -> bool:
-    """Whether a number is not finite where a finite one is due."""
+    """Whether a number is not finite where the true one is."""
     return worst is not None and "measured" in worst.where and not isfinite(worst.where["measured"]) and isfinite(worst.where["expected"])

@@ -22,7 +22,7 @@ def holding(numbers: Sequence[NDArray[np.floating]], dtype: str) -> str | None:
 
 
 def digits(numbers: NDArray[np.floating]) -> int:
-    """The most significant binary digits that one of the numbers needs; 0 where all are 0 or not finite.
+    """The largest number of significant binary digits among the numbers; 0 if all are 0 or not finite.
 
     >>> digits(np.array([0.5, 6.0, 0.0])), digits(np.array([0.1]))
     (2, 52)

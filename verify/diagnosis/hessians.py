@@ -1,4 +1,4 @@
-"""Known mistakes in a Hessian's diagonal, each with the array (N, C) that it adds to the true one."""
+"""The catalogue of mistakes in a Hessian's diagonal, each with the array (N, C) that it adds to the true one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 
 def alone(put: Change, c: Coefficient) -> str:
-    """What is added to a Hessian, c times, where it stands alone."""
+    """The added term, c times, where it stands alone."""
     return f"the constant {number(c)}" if put == CONSTANT else multiple(c, put.how)
 
 
@@ -92,7 +92,7 @@ CATALOGUE = (_diagonals,)
 
 
 def _probabilities(decomposition: Decomposition) -> Floats:
-    """Of softmax, or of the sigmoid where there is one score."""
+    """The probabilities of softmax, or of the sigmoid for one score."""
     S = decomposition.scores if decomposition.targets is None else np.hstack([decomposition.scores, np.zeros((decomposition.N, 1))])
     E = np.exp(S - S.max(axis=1, keepdims=True))
     return np.asarray(decomposition.share * (E / E.sum(axis=1, keepdims=True))[:, : decomposition.C])

@@ -1,12 +1,12 @@
-"""The name of a bug of a function of named inputs: what is wrong with the gradient for each of them, the same on ordinary cases.
+"""The name of a bug of a function of named inputs: what is wrong with the gradient for each of them, on all ordinary cases.
 
-The candidate is asked on a few ordinary cases beside the one that broke the law. What it answers for an input there may be 0, a multiple of
-what is due, that with the other sign, that of another input, or that for an upstream gradient of ones.
+The candidate is called on a few ordinary cases besides the one that broke the law. Its gradient for an input may be 0, a multiple of the
+true one, the one with the other sign, the one of another input, or that for an upstream gradient of ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,7 +21,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis import clipping
-from verify.diagnosis.lines import MOST_EDGES, Answered, Found, located, slip
+from verify.diagnosis.lines import MOST_EDGES, Answered, Found, local, located, slip
 from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.own_constants import GradientCode, left_over
@@ -39,34 +39,40 @@ from verify.traced import NotTraced, Origin
 Floats = NDArray[np.floating]
 
 CASES = 8
-"""Ordinary cases that are asked."""
+"""Number of ordinary cases."""
 DIGITS = (2, 4, 8)
-"""Significant digits of a factor, the fewest first."""
+"""Significant digits of a factor that are tried, the fewest first."""
 LEAST = 1e-300
-"""What stands for a size of 0 where it is divided by."""
+"""Replaces a size of 0 as a divisor."""
 ALIKE = 5
 """Cases of one size, on which a path has one name."""
+TELLING = 3
+"""Cases that are wrong, on fewer of which an explanation may fit by chance."""
+BESIDE = 4
+"""Points that are drawn beside one where there are no more."""
+EXPLAINED = 5
+"""Cases at which code is looked at: what explains all of them explains the mistake."""
 ROOM = 4.0
-"""Times the rounding radius up to which a multiple of the truth counts as found: the factor is rounded, too."""
+"""Multiple of the rounding radius up to which a multiple of the truth is recognised: the factor is rounded, too."""
 CLOSE = 1e-2
-"""How close to an end of a domain an ε or a clip may begin."""
+"""Largest distance from an end of a domain at which an ε or a clip may begin."""
 VISIBLE = 1e-3
-"""A smaller multiple of a path is none that was forgotten: it may be rounding."""
+"""A smaller multiple of a path is not one that was forgotten: it may be rounding."""
 EXACT = 2.0**-40
-"""Part of the size of a gradient within which what code denotes, rounded to a float, is explained."""
+"""Relative to the size of a gradient, the error of a denoted value that is rounded to a float."""
 POINTS = 3
-"""Points at which all entries are looked at together."""
+"""Points at which all entries are examined together."""
 NUDGE = 2.0**-18
 """Relative step of second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
 ALMOST = 2.0**-48
-"""What is left of a factor that is 1 but for a few roundings of double precision."""
+"""Error of a factor of 1 after a few roundings in double precision."""
 PRECISE = 0.5
-"""Part of a dtype's digits that a right formula with too much rounding keeps."""
+"""Share of a dtype's digits that a right formula with too much rounding keeps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A loss and the `given` gradients beside what is `due`, input by input: what was answered, or of code what it denotes."""
+    """A loss and the `given` gradients with the true ones (`due`), input by input: as answered, or for code as denoted."""
 
     case: Case
     value: float
@@ -98,7 +104,8 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         rounded = _rounded_constant(subject, seen) if by_entries.code == "scaled" else ""
-        return _located(points, replace(by_entries, message=by_entries.message + rounded, measured=measured))
+        alike = replace(by_entries, message=by_entries.message + rounded, measured=measured)
+        return _of_factor(subject, points, alike) or _located(points, alike)
     if right and law in ("gradient", "membership"):
         origin = _origin(subject, case, worst)
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
@@ -135,18 +142,37 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
 
 
 def _located(points: Callable[[], list[CodeAt]], found: Diagnosis) -> Diagnosis:
-    """With the lines of code that all of what is wrong goes through, where they are few."""
+    """The diagnosis with the lines of code through which everything wrong passes, if they are few."""
     if found.kind != "wrong" or not points():
         return found
-    where = located([p for _, p in points()], alike=found.code in ALL_ALIKE)
+    where = located([p for _, p in points()])
     if where is None:
         return found
     what = found.message if found.measured is not None else "the gradient is wrong"
     return replace(found, message=f"{what}; {where.sentence}", measured=found.measured or found.message, places=where.places)
 
 
+def _of_factor(subject: Memoised, points: Callable[[], list[CodeAt]], found: Diagnosis) -> Diagnosis | None:
+    """The diagnosis of a gradient that is a multiple of what it must be, with the line where its factor comes from; None if that is not
+    certain.
+    """
+    if found.code not in ("scaled", "sign") or found.kind != "wrong" or not points():
+        return None
+    there, number = [p for _, p in points()], _left_over(subject, points())
+    where = local(there, powers=number is None)
+    if number is not None:
+        own = number._replace(sentence=f"it {number.sentence}")
+        where = own if where is None else _either(where, number)
+    return where and replace(found, message=f"{found.message}; {where.sentence}", places=where.places)
+
+
+def _either(one: Found, other: Found) -> Found:
+    """Two explanations, each of which would do."""
+    return Found(one.code, f"{one.sentence}, or {other.sentence}", tuple(dict.fromkeys((*one.places, *other.places))))
+
+
 def _judged(law: str) -> str | None:
-    """The answer that a law judges, where it is one."""
+    """The answer that a law judges, if there is one."""
     (answer,) = answers if len(answers := LAWS[law].judges) == 1 else (None,)
     return answer
 
@@ -155,8 +181,8 @@ RIGHT = "the formula is right, but"
 
 
 def _is_right(subject: Memoised, case: Case, error: float) -> bool | None:
-    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known: balls as wide
-    as an error contain what is wrong, too, and what has come out of code that keeps its answers may be another one than was recorded.
+    """Whether a gradient's code denotes the gradient of the loss's code at the case; None if unknown: balls as wide as an error contain
+    wrong values, too, and code that keeps its answers may return other ones than it was recorded with.
     """
     code = subject.named.problem.code
     try:
@@ -164,7 +190,7 @@ def _is_right(subject: Memoised, case: Case, error: float) -> bool | None:
         if gap is None or (not gap.distance and gap.widest > VISIBLE * error):
             return None
         if not gap.distance:
-            with suppress(Misbehaviour):  # what is no number strays from nothing
+            with suppress(Misbehaviour):  # a NaN cannot be compared
                 return True if code.strayed(case.values, subject.answer(case).gradient) is None else None
         return not gap.distance
     except NotTraced:
@@ -172,7 +198,7 @@ def _is_right(subject: Memoised, case: Case, error: float) -> bool | None:
 
 
 def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:
-    """Where the floats of code go wrong on the way to what was measured: to an entry of its gradient, or to its loss."""
+    """Where the floats of code go wrong on the way to the measured entry of the gradient, or to the loss."""
     code = subject.named.problem.code
     if code is None:
         return None
@@ -182,7 +208,7 @@ def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:
 
 
 def _out_of_range(found: Diagnosis, origin: Origin | None, before: str) -> Diagnosis:
-    """The operation that leaves the range of the dtype, where code tells."""
+    """The diagnosis of the operation that leaves the range of the dtype, if code shows it."""
     if origin is None:
         return replace(found, message=f"{found.message}: the computation leaves the range of the dtype, or divides by 0")
     return replace(found, message=f"{before} {origin}".strip(), measured=found.message, answer=None, places=_lines(origin))
@@ -193,11 +219,11 @@ def _lines(origin: Origin) -> tuple[tuple[str, int], ...]:
 
 
 ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
-"""Codes of what is done to all entries alike, for which no line of code need be looked for."""
+"""Codes of changes that concern all entries, for which no line of code is searched."""
 
 
 def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
-    """What all entries of one input have in common, where the formula is code: points around one example are alike."""
+    """What all entries of one input have in common, if the formula is code: points around one example are similar."""
     if subject.named.problem.example is None:
         return None
     here = _seen(subject, case)
@@ -209,8 +235,8 @@ def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | 
 
 
 def _rounded_constant(subject: Memoised, seen: list[Seen]) -> str:
-    """Where a gradient of double precision is off by one factor, which is 1 but for a rounding to single precision: the constant of the
-    loss's code, or its inverse, that is off by just that when it is rounded so.
+    """For a gradient in double precision with a factor that is 1 up to a rounding to single precision: the constant of the loss's code, or
+    its inverse, with just this rounding error.
     """
     point = next((a for s in seen if s.case.dtype == "float64" and (a := _answered(subject, s)) is not None), None)
     if point is None:
@@ -227,7 +253,7 @@ def _rounded_constant(subject: Memoised, seen: list[Seen]) -> str:
 
 
 def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:
-    """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
+    """The gradients entry by entry. Second differences at steps so short that a smooth gradient has none are rounding errors."""
     x, g = s.case.x, {name: a.astype(np.float64) for name, a in s.given.items()}
     try:
         ahead, behind = (subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradients for k in (1, -1))
@@ -238,7 +264,7 @@ def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:
 
 
 def _near_an_end(subject: Memoised, every: list[Seen], wrong: list[Seen]) -> str | None:
-    """What is wrong where a number is close to an end of its domain, and nowhere else."""
+    """A sentence if errors occur where a number is close to an end of its domain, and nowhere else."""
     inputs = [i for i in subject.named.problem.variables if not i.is_free]
     if not inputs:
         return None
@@ -250,7 +276,7 @@ def _near_an_end(subject: Memoised, every: list[Seen], wrong: list[Seen]) -> str
 
 
 def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
-    """An entry of all that is differentiated, as one of its input; None where a reader knows which that is."""
+    """An entry among all differentiated inputs as an entry of its input; None if the input is obvious."""
     named = len(case.differentiated) > 1 or (oracle.problem.code is not None and len(case.values) > 1)
     if "entry" not in worst.where or not named:
         return None
@@ -259,7 +285,7 @@ def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
 
 
 def _true(subject: Memoised, case: Case) -> tuple[Point, Floats | None]:
-    """What is true there, and what a gradient's code denotes: once for all laws that a code breaks. Raises NotTraced."""
+    """The truth at a case, and the gradient that the code denotes: cached for all laws that the code breaks. Raises NotTraced."""
     code = subject.named.problem.code
     if code is None:
         return subject.truth(case), None
@@ -291,7 +317,7 @@ def _seen(subject: Memoised, case: Case) -> Seen | None:
 
 
 def _single(subject: Memoised, case: Case, truth: Point) -> Sequence[Any] | None:
-    """The one gradient there, in a row; of code pieces that meet may have the same."""
+    """The only gradient there, in a row; pieces of code that meet may have the same one."""
     if truth.gradient.is_single:
         return [*truth.gradient.center.ravel()]
     code = subject.named.problem.code
@@ -300,7 +326,7 @@ def _single(subject: Memoised, case: Case, truth: Point) -> Sequence[Any] | None
 
 
 def _denoted(subject: Memoised, case: Case) -> Floats | None:
-    """What a gradient's code denotes, without its roundings, in the shape of the point."""
+    """The gradient that the code denotes, without rounding, in the shape of the point."""
     code = subject.named.problem.code
     try:
         return None if code is None else np.array([float(w.exact) for w in code.written(case.values)]).reshape(case.x.shape)
@@ -323,7 +349,7 @@ def _is_close(s: Seen, dtype: str) -> bool:
 
 
 def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
-    """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
+    """(code, sentence, inputs) of what explains the gradient for every input that is wrong on the ordinary cases."""
     names = subject.named.problem.differentiated
     wrong = [name for name in names if any(s.wrong(name) for s in seen)]
     explained = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
@@ -339,7 +365,7 @@ def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | 
 
 
 def _of_code(there: list[CodeAt], case: Case, seen: list[Seen]) -> Diagnosis | None:
-    """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
+    """The diagnosis for code: the slip that explains the gradients for all inputs, or a slip for each."""
     if not _are_wrong(there):
         return None
     points = sorted((p for _, p in there), key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
@@ -359,7 +385,9 @@ def _left_over(subject: Memoised, there: list[CodeAt]) -> Found | None:
     for case, answered in there if _are_wrong(there) else ():
         assert code is not None
         with suppress(NotTraced):
-            points.append((answered, GradientCode(*code.gradient_as_run(case.values))))
+            shared = frozenset(i.line for i in answered.lines.tape.instructions if i.line is not None)
+            tape, inputs, tiny = code.gradient_as_run(case.values)
+            points.append((answered, GradientCode(tape, inputs, tiny, shared)))
     return left_over(points)
 
 
@@ -368,17 +396,34 @@ CodeAt = tuple[Case, Answered]
 
 
 def _are_wrong(there: list[CodeAt]) -> bool:
-    """Whether the gradient is, at one of them."""
+    """Whether the gradient is wrong at one of these points."""
     return any(np.any(np.abs(p.given - p.due) > p.radius) for _, p in there)
 
 
 def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[CodeAt]:
-    """The code at the case and at ordinary ones; nothing of what is no code."""
+    """The code at the case and at ordinary ones; empty if there is no code."""
     if subject.named.problem.code is None:
         return []
     here = _seen(subject, case)
-    answered = ((s.case, _answered(subject, s)) for s in [*([] if here is None else [here]), *seen])
-    return list(islice(((at, a) for at, a in answered if a is not None), ALIKE))
+    every = [*([] if here is None else [here]), *seen]
+    beside = (_seen(subject, case.at(_moved(case.x, k))) for k in range(1, BESIDE + 1))
+    answered = ((s.case, _answered(subject, s)) for s in _wrong_first(every, (s for s in beside if s is not None)))
+    return list(islice(((at, a) for at, a in answered if a is not None), EXPLAINED))
+
+
+def _wrong_first(seen: list[Seen], beside: Iterable[Seen]) -> list[Seen]:
+    """Those whose gradient is wrong before the others, but for the place of one that is right; what lies `beside` them is asked for only
+    where they are too few: what is wrong shows on a branch that ordinary cases seldom come by.
+    """
+    wrong = [s for s in seen if any(map(s.wrong, s.due))]
+    right = [s for s in seen if s not in wrong]
+    few = 0 < len(wrong) < TELLING
+    return [*wrong[: EXPLAINED - 1], *(beside if few else ()), *right, *wrong[EXPLAINED - 1 :]]
+
+
+def _moved(x: Floats, k: int) -> Floats:
+    """The k-th point beside another one, off it by up to an eighth."""
+    return np.asarray(x + (np.abs(x) + 1) / 8 * np.random.default_rng(k).uniform(-1, 1, x.shape), x.dtype)
 
 
 def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:
@@ -413,7 +458,7 @@ def _answered(subject: Memoised, s: Seen) -> Answered | None:
 
 
 def _of_input(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
-    """(code, sentence) of what the gradient for one input is instead."""
+    """(code, sentence) of the wrong gradient for one input."""
     if all(not np.any(s.given[name]) for s in seen):
         return "term-missing", "is 0, whatever the inputs are"
     if (c := _factor(seen, name)) is not None:
@@ -433,13 +478,32 @@ def _of_input(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str]
     for other in (o for o in seen[0].due if o != name):
         if _agree(seen, name, [s.due[other] for s in seen]):
             return "class-swapped", f"is that for {other}"
+    for words, by_size in SORTED.items() if all(d.ndim for d in due) else ():
+        made = [by_size(s.case[name], d) for s, d in zip(seen, due, strict=True)]
+        if not all(np.allclose(m, d) for m, d in zip(made, due, strict=True)) and _agree(seen, name, made):
+            return "entries", words
     if all(d.ndim > 1 for d in due) and _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
     return None if subject.named.problem.code is not None else _of_path(subject, name)
 
 
+def _by_size(x: Floats, d: Floats, times: int = 1) -> Floats:
+    """Numbers that belong to those of x, in the order in which these are sorted along the last axis; or sorted so several times."""
+    order = np.argsort(x, axis=-1, kind="stable")
+    for _ in range(times):
+        d = np.take_along_axis(d, order, axis=-1)
+    return d
+
+
+SORTED: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "stands in the order in which its input is sorted: it is not put back": _by_size,
+    "is put back by the order in which its input is sorted, where the inverse of that is due": lambda x, d: _by_size(x, d, 2),
+}
+"""What is done to the gradient of code that sorts."""
+
+
 def _of_path(subject: Memoised, name: str) -> tuple[str, str] | None:
-    """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
+    """The path through a subexpression, a multiple of which is added to the gradient for an input, on cases of one size."""
     oracle = subject.named
     seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
     columns = [{path: s.case.parted(column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
@@ -455,14 +519,14 @@ def _of_path(subject: Memoised, name: str) -> tuple[str, str] | None:
 
 
 def _multiple(errors: list[Floats], columns: list[Floats]) -> float:
-    """The multiple of the columns that is nearest to the errors, as a short number."""
+    """The multiple of the columns nearest to the errors, as a short number."""
     squares = sum(float(np.sum(c * c)) for c in columns)
     along = sum(float(np.sum(e * c)) for e, c in zip(errors, columns, strict=True))
     return float(f"{along / squares:.4g}") if squares > 0 else 0.0
 
 
 def _by_weights(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
-    """What became of the weights of the examples."""
+    """What was done with the weights of the examples."""
     if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
         return "weights", "does not follow the weights of the examples: it is that for weights of 1"
     if _agree(seen, name, _by_rows(seen, name, [s.case[WEIGHTS] for s in seen])):
@@ -471,7 +535,7 @@ def _by_weights(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, st
 
 
 def _by_classes(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
-    """What became of parameters that have a number for each class."""
+    """What was done with parameters that have a number for each class."""
     problem = subject.named.problem
     for own, p in problem.classwise.items():
         if _agree(seen, name, _with(subject, seen, name, {own: p.default})):
@@ -483,7 +547,7 @@ def _by_classes(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, st
 
 
 def _by_reduction(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
-    """Where it is the gradient of another reduction than the loss is."""
+    """The diagnosis if it is the gradient of another reduction than the loss's."""
     oracle = subject.named
     parts = [oracle.problem.parts(s.case.values) for s in seen]
     for other in (r for r in oracle.problem.reductions if r != oracle.instance.reduction):
@@ -494,7 +558,7 @@ def _by_reduction(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, 
 
 
 def _by_rows(seen: list[Seen], name: str, weights: list[Floats]) -> list[Floats]:
-    """What is due times a weight of each example."""
+    """The true gradient times a weight of each example."""
     rows = [w.reshape(-1, *(1,) * (s.due[name].ndim - 1)) for w, s in zip(weights, seen, strict=True)]
     return [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]
 
@@ -504,7 +568,7 @@ def _products(due: list[Floats], sizes: list[int]) -> list[Floats]:
 
 
 def _factor(seen: list[Seen], name: str) -> float | None:
-    """The one number by which what is due is multiplied on all cases; a short one."""
+    """The common factor of the true gradient on all cases, as a short number."""
     for s in seen:
         due, g = s.due[name].ravel(), s.given[name].astype(np.float64).ravel()
         k = int(np.argmax(np.abs(due)))
@@ -515,7 +579,7 @@ def _factor(seen: list[Seen], name: str) -> float | None:
 
 
 def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
-    """Whether this is what the candidate answers on all cases."""
+    """Whether the candidate's gradients are these on all cases."""
     for s, there in zip(seen, made, strict=True):
         g, due = s.given[name], s.due[name]
         if there.shape != g.shape:
@@ -528,18 +592,18 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
 
 
 def _with_ones(subject: Memoised, seen: list[Seen], name: str, weights: str) -> list[Floats]:
-    """What is due for one input where these weights are 1."""
+    """The true gradient for one input with these weights set to 1."""
     return _with(subject, seen, name, {weights: 1.0})
 
 
 def _with(subject: Memoised, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
-    """What is due for one input where all numbers of others are these."""
+    """The true gradient for one input with all numbers of other inputs set to these."""
     cases = [s.case.but(**{other: np.full_like(s.case[other], t) for other, t in numbers.items()}) for s in seen]
     return [c.parted(np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 
 def _of_value(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
-    """(code, sentence, entries): what explains the value on the ordinary cases."""
+    """(code, sentence, entries) of what explains the value on the ordinary cases."""
     if not subject.candidate.has_loss or not seen:
         return None
     pairs = [(s.value, float(s.truth.value.exact), s.truth.value.radius) for s in seen]

@@ -1,4 +1,4 @@
-"""The candidate's choice on a kink, and where it believes the kink to be."""
+"""The candidate's choice on a kink, and the position where it puts the kink."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOTH, WHOLE = Change("tied", "both", free=True), Change("tied", "whole", free=Tr
 
 
 def named(broken: Sequence[Residual]) -> Diagnosis | None:
-    """How ties are counted where the law breaks on kinks only."""
+    """The diagnosis of how ties are counted, if the law breaks only on kinks."""
     tied = [residual for residual in broken if residual.finite and not residual.smooth]
     if not tied:
         return None
@@ -61,7 +61,7 @@ def named(broken: Sequence[Residual]) -> Diagnosis | None:
 
 
 def _start(residuals: Sequence[Residual]) -> int | None:
-    """How often a tied switch counts in the first of its pieces: 0 or 1 where the other piece is the constant 0; else None."""
+    """How often a tied switch counts in the first of its pieces: 0 or 1 if the other piece is the constant 0; else None."""
     starts = {start for residual in residuals for e in residual.decomposition.examples(residual.decomposition.y) for start in _starts(e)}
     return starts.pop() if len(starts) == 1 else None
 
@@ -98,7 +98,7 @@ def _observation(residual: Residual) -> Observation:
 
 
 def threshold(subject: Subject) -> str | None:
-    """Where the switch really is: a sentence where the candidate turns it on beside the kink and not on it."""
+    """A sentence on the true position of the switch, if the candidate turns it on beside the kink and not on it."""
     objective, dtype = subject.scored.objective, subject.scored.dtype
     if not has_kinks(subject.scored) or _one_tie(objective, dtype) is None:
         return None
@@ -119,8 +119,8 @@ def threshold(subject: Subject) -> str | None:
 
 
 def _first_wrong(subject: Subject, side: float) -> int | None:
-    """The greatest distance 2^-k from the kink at which the candidate breaks, where it does at the nearest and not at the farthest: what
-    compares otherwise than the switch is wrong from there on to the kink.
+    """The greatest distance 2^-k from the kink at which the candidate breaks, if it breaks at the nearest and not at the farthest: code
+    with another comparison is wrong from there to the kink.
     """
     holds, breaks = EXPONENTS[subject.scored.dtype][0], EXPONENTS[subject.scored.dtype][-1]
     if not _breaks(subject, side * 2.0**-breaks) or _breaks(subject, side * 2.0**-holds):
@@ -132,7 +132,7 @@ def _first_wrong(subject: Subject, side: float) -> int | None:
 
 
 def _is_everywhere(subject: Subject, by: float) -> bool:
-    """Whether the switch lies there where all scores are others, too: what rounds the scores switches elsewhere."""
+    """Whether the switch has this position for other scores, too: code that rounds the scores switches elsewhere."""
     if subject.scored.objective.loss.targets is not None or abs(by) < FAR * np.finfo(subject.scored.dtype).eps:
         return True
     return _breaks(subject, 0.75 * by, AWAY) and not _breaks(subject, 1.5 * by, AWAY)
@@ -141,11 +141,11 @@ def _is_everywhere(subject: Subject, by: float) -> bool:
 AWAY = 12.75
 """Added to every score: a few more binary digits before the point."""
 FAR = 1e4
-"""Units in the last place that a bound must be away from the kink to be looked for there."""
+"""Least distance, in units in the last place, of a bound from the kink."""
 
 
 def _is_of_the_switch(subject: Subject, by: float) -> bool:
-    """Whether the error beside the tie is what the tied switch would add or take away."""
+    """Whether the error beside the tie is a multiple of the tied switch's terms."""
     objective, dtype = subject.scored.objective, subject.scored.dtype
     residual, decomposition = at_gradient(subject, _beside(objective, dtype, by)), _beside(objective, dtype, 0.0)
     terms = decomposition.sum_of(decomposition.slopes(lambda e, t, label: float(t.tied)))
@@ -156,7 +156,7 @@ def _is_of_the_switch(subject: Subject, by: float) -> bool:
 
 
 ALIKE = 0.1
-"""How far an error may be from the switch's terms: those of a curved piece change beside the kink."""
+"""Relative difference of an error from the switch's terms: those of a curved piece change beside the kink."""
 EXPONENTS = {"float64": range(-3, 44), "float32": range(-3, 18)}
 """Distances 2^-k from the kink: from eight, beyond the next margins, to well above rounding."""
 HALVINGS = 12
@@ -178,7 +178,7 @@ def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
 
 @lru_cache(maxsize=256)
 def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> Decomposition:
-    """The tie with its switch moved by so much, and every score `away`."""
+    """The tie with its switch moved by this much, and every score by `away`."""
     tie = _one_tie(objective, dtype)
     assert tie is not None
     case, j = tie

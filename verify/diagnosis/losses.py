@@ -182,7 +182,7 @@ def _labelled(decomposition: Decomposition) -> Added:
 
 
 def _of_targets(decomposition: Decomposition) -> Added:
-    """The target's part, and other targets."""
+    """Changes of the target's part, and of the targets."""
     data = _data(decomposition)
     without = decomposition.with_targets(lambda _: 0.0)
     if without is not None:
@@ -212,4 +212,4 @@ CATALOGUES: dict[Form, tuple[Mistakes, ...]] = {
     LINEAR: (_counted, _reduced, _by_features, _penalised, *COMMON),
     SCORES: (_counted, _reduced, _scored, *COMMON),
 }
-"""By what the objective is a function of."""
+"""By the form of the objective."""

@@ -1,4 +1,4 @@
-"""A candidate that is asked each case once: its answers are remembered, and a `watch` is told of a case before it is asked."""
+"""A candidate that is called once per case: its answers are remembered, and `watch` receives each case before the call."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from verify.laws import OutOfRange, Subject
 from verify.oracle import Oracle
 
 Watch = Callable[[Case], None]
-"""Hears of each case before the candidate does."""
+"""Receives each case before the candidate is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memoised(Subject):
-    """A subject whose answers are remembered by their case; `watch` hears of each case before the candidate does, which is not asked on
-    those with the bits of one `avoided`.
+    """A subject whose answers are remembered by case; `watch` receives each case before the candidate is called, which is not called on
+    cases with the bits of one `avoided`.
     """
 
     watch: Watch
@@ -28,16 +28,16 @@ class Memoised(Subject):
 
     @classmethod
     def of(cls, subject: Subject, watch: Watch, avoided: Sequence[Case] = ()) -> Memoised:
-        """Nothing is asked yet."""
+        """The memoised subject, without answers so far."""
         keys = frozenset(case.key for case in avoided)
         return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch, avoided=keys)
 
     def judged_by(self, oracle: Oracle) -> Memoised:
-        """The same candidate beside another truth."""
+        """The same candidate with another oracle."""
         return replace(self, oracle=oracle, truths=OrderedDict())
 
     def answer(self, case: Case) -> Answer:
-        """What the candidate answers at the case. Raises Misbehaviour as often as it is asked, where the candidate gives none."""
+        """The candidate's answer at the case. Raises Misbehaviour each time if the candidate gives none."""
         if case not in self.remembered and self.avoided and case.key in self.avoided:
             self.remembered[case] = Misbehaviour("crashed", "ended its process here before")
         if case not in self.remembered:
@@ -46,7 +46,7 @@ class Memoised(Subject):
                 self.remembered[case] = super().answer(case).kept()
             except Misbehaviour as error:
                 self.remembered[case] = error
-            except OutOfRange:  # which explains nothing
+            except OutOfRange:  # such a call explains nothing
                 self.remembered[case] = Misbehaviour("overflow", "answers out of range, where that need not be wrong")
         found = self.remembered[case]
         if isinstance(found, Misbehaviour):

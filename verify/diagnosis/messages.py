@@ -1,4 +1,4 @@
-"""Turns the changes that explain an error into a code, a sentence and the entries concerned."""
+"""From the changes that explain an error to a code, a sentence and the entries concerned."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, multiple, number
 
 SLOPES = {"signs of the slopes": "its sign", "targets": "t"}
-"""What may stand in place of the slopes."""
+"""What may replace the slopes."""
 
 
 def messages(words: Vocabulary, terms: Sequence[tuple[Change, Coefficient]]) -> list[Message]:
-    """One message for each change, the most telling first; two changes that are one mistake are told as one."""
+    """One message for each change, the most telling first; two changes that form one mistake get one message."""
     return _joined(words, dict(terms)) or [SENTENCES[change.kind](words, change, c) for change, c in terms]
 
 
@@ -30,7 +30,7 @@ SENTENCES = sentences([*changes.CATALOGUES.values(), *losses.CATALOGUES.values()
 
 
 def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Message] | None:
-    """Two changes that are one: a part taken away, and something else in its place."""
+    """The message on two changes that form one mistake: a part subtracted, and another one in its place."""
     for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
         if gone.kind in ("counted", "hessian") and terms[gone] == -1:
             message = _instead(words, gone.part, put, terms[put])
@@ -53,7 +53,7 @@ def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Message
 
 
 def _instead(words: Vocabulary, part: str, put: Change, c: Coefficient) -> Message | None:
-    """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
+    """The message on c times `put` in place of a part of the gradient; None if the two are unrelated."""
     if put.kind == "also" and put.part == part:
         return Message("reduction", f"{words.names.get(part, part)} is {multiple(c, 'what it must be')}, {put.how}")
     if part == "penalty" and put.kind == "weights":

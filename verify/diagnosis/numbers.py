@@ -1,7 +1,7 @@
 """Without a spec there are no terms: a wrong gradient is explained by what may be done to a matrix of numbers.
 
-The truth is known by differences of the loss, entry by entry, with an estimated error. A factor, a sign, rows or columns that are
-left out, moved or transposed, a norm that was divided by, single entries, and rounding can be told; what is missing cannot.
+The truth is known from differences of the loss, entry by entry, with an estimated error. It shows a factor, a sign, rows or columns that
+are left out, moved or transposed, a division by a norm, single entries, and rounding; it does not show what is missing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from verify.rounding import unit_roundoff
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """The candidate's gradient at one point beside the true one and the estimated error of that, all of x's shape. `grain` is how far its
-    entries jump where x hardly moves.
+    """The candidate's gradient at one point, the true one and its estimated error, all of x's shape. `grain` is how far its entries jump
+    where x hardly moves.
     """
 
     gradient: Floats
@@ -34,12 +34,12 @@ class Numbers:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """Which entries are off by more than the truth may be."""
+        """Which entries are off by more than the error of the truth."""
         return ~(np.abs(self.gradient - self.truth) <= self.error)
 
 
 def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
-    """The bug behind gradients that are wrong at several points; None where nothing explains all of them."""
+    """The bug behind gradients that are wrong at several points; None if nothing explains all of them."""
     usable = [s for s in seen if np.all(np.isfinite(s.gradient)) and np.all(np.isfinite(s.error))]
     if sum(s.truth.size for s in usable) < ENOUGH or not any(np.any(s.wrong) for s in usable):
         return None
@@ -57,7 +57,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
 
 
 def of_inputs(seen: Sequence[Mapping[str, Numbers]], dtype: str) -> Diagnosis | None:
-    """The same of several inputs by their names, each of which may have another bug; None where one that is wrong is not explained."""
+    """The bugs behind gradients for several inputs by name, each possibly another; None if a wrong one is not explained."""
     wrong = [name for name in seen[0] if any(np.any(s[name].wrong) for s in seen)] if seen else []
     found = {name: of_numbers([s[name] for s in seen], dtype) for name in wrong}
     diagnoses = [(name, d) for name, d in found.items() if d is not None]
@@ -113,11 +113,13 @@ def _message(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
 GRADIENT = "the gradient"
 
 SMALLEST = 2.0**-1000
-"""What stands for a size of 0 where it is divided by."""
+"""Replaces a size of 0 as a divisor."""
 
 
 def _rounded(seen: Sequence[Numbers], system: ErrorSystem, dtype: str) -> Diagnosis | None:
-    """Errors of a format that holds every number of the gradient; or as small as those of single precision, that jump as roundings do."""
+    """The diagnosis of rounding: a format holds every number of the gradient, or errors are as small as those of single precision and jump
+    as rounding errors do.
+    """
     if not system.is_noise():
         return None
     most = max(float(np.max(np.abs(s.gradient - s.truth)) / max(float(np.max(np.abs(s.truth))), SMALLEST)) for s in seen)
@@ -136,9 +138,9 @@ def _is_rough(s: Numbers) -> bool:
 
 
 ENOUGH = 6
-"""Entries over all points: on fewer, many changes look alike."""
+"""Entries needed over all points: on fewer, many changes look alike."""
 LEAST = 1e-30
 SINGLE = 16.0
 """Roundings of single precision that an entry may have, relative to the greatest."""
 ROUGH = 0.125
-"""Part of the error by which the gradient jumps."""
+"""Share of the error by which the gradient jumps."""

@@ -1,4 +1,4 @@
-"""Omissions: what may have been left out of a gradient, or counted otherwise, such as an entry, a class, a feature, some examples."""
+"""Omissions: an entry, a class, a feature or some examples that are left out of a gradient, or counted differently."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRIES = {
     "[-1, 0]": "the first entry of the last {row}",
     "[-1, -1]": "the last entry of the last {row}",
 }
-"""Places by the names of the axes."""
+"""Places in terms of the names of the axes."""
 
 
 def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
@@ -36,7 +36,7 @@ def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"entry": _entry})
 def entries(decomposition: Decomposition) -> Added:
-    """An entry in a corner."""
+    """Omissions of an entry in a corner."""
     for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
         entry = np.zeros(decomposition.shape)
         entry[j, k] = decomposition.whole[j, k]
@@ -56,7 +56,7 @@ def _column(v: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 
 def _in(v: Vocabulary, change: Change, c: Coefficient, place: str, missing: str) -> Message:
-    """A part that is missing in a place, or counted otherwise."""
+    """The message on a part that is missing in a place, or counted differently."""
     name = v.names[change.part]
     if c == -1:
         return Message(missing, f"{name} is missing in {place}", place)
@@ -81,7 +81,7 @@ def _mutated_classes(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"row": _row, "class": _class}, _mutated_classes)
 def classes(decomposition: Decomposition) -> Added:
-    """A class left out: its row alone, or all that comes from its switch."""
+    """Omissions of a class: of its row only, or of everything from its switch."""
     for place, j in (("first", 0), ("second", 1), ("last", decomposition.C - 1)):
         row = np.arange(decomposition.C) == j
         for name, matrix in decomposition.parts.items():
@@ -107,7 +107,7 @@ def _mutated_columns(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"column": _column}, _mutated_columns)
 def columns(decomposition: Decomposition) -> Added:
-    """A feature left out, those beyond so many, or the rest that blocks of so many leave."""
+    """Omissions of a feature, of those beyond a number, or of the remainder left by blocks."""
     for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), *_blocks(decomposition.D, COLUMNS_AT_ONCE)):
         column = np.zeros(decomposition.D)
         column[some] = 1
@@ -124,7 +124,7 @@ ALONE = {
 
 
 def example(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    """Examples that are left out, counted otherwise, or alone."""
+    """The message on examples that are left out, counted differently, or used alone."""
     examples = which(change.how)
     if change.part in ALONE:
         return Message("example-missing", ALONE[change.part].format(examples))
@@ -141,7 +141,7 @@ def _mutated_examples(_: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"example": example}, _mutated_examples)
 def examples(decomposition: Decomposition) -> Added:
-    """An example left out, or some of them, or nothing but one."""
+    """Omissions of an example, of some of them, or of all but one."""
     N, share = decomposition.N, decomposition.share
     odd, even = ("odd", slice(1, None, 2)), ("even", slice(0, None, 2))
     for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), odd, even, *_blocks(N, EXAMPLES_AT_ONCE)):
@@ -158,8 +158,8 @@ def examples(decomposition: Decomposition) -> Added:
 
 
 def _blocks(size: int, widths: Sequence[int]) -> Iterator[tuple[str, slice]]:
-    """What code leaves out that has room for so many, or goes by blocks of so many and forgets the rest. Less than one large block is
-    left to it: code has another way for that, or leaves out everything, which has its own name.
+    """What code leaves out that has room for a fixed number, or works in blocks and forgets the remainder. Less than one large block counts
+    as complete: code handles it separately, or leaves out everything, which has its own name.
     """
     for width in widths:
         yield _beyond(width), slice(width, None)
@@ -174,14 +174,14 @@ def _beyond(width: int) -> str:
 
 
 SMALL_BLOCK = 4
-"""Of so few, N, C or D of the ordinary cases leave all sorts of rests."""
+"""Largest block size for which N, C and D of the ordinary cases leave all possible remainders."""
 EXAMPLES_AT_ONCE = (2, 4, 8, 16, 32, BLOCK)
 COLUMNS_AT_ONCE = (2, 4, 8)
 ROWS_AT_ONCE = (2, 4, 8)
 
 
 def which(examples: str) -> str:
-    """Some examples in words."""
+    """Examples in words."""
     return EXAMPLES.get(examples) or examples.format("example")
 
 

@@ -1,7 +1,7 @@
-"""Right, but by another convention than was asked for: another penalty, a sum for a mean, another margin.
+"""Right, but by another convention than requested: another penalty, a sum for a mean, another margin.
 
-Where nothing is pinned the candidate's own loss decides which member it is judged as, so this is seen where something is. Loss and
-gradient must be right together: a gradient that is another member's than the loss's is wrong.
+Without pins the candidate's own loss decides the convention that it is judged by, so this shows only with pins. Loss and gradient must be
+right together: a gradient with another convention than the loss is wrong.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from verify.spec.catalogue import penalties
 from verify.spec.objective import REDUCTIONS
 
 ASKED = 4
-"""Ordinary cases on which loss and gradient must both be right."""
+"""Number of ordinary cases on which loss and gradient must both be right."""
 
 
 def another(subject: Memoised) -> tuple[str, str] | None:
-    """The code of what differs and a sentence, where loss and gradient are right together for another member; else None."""
+    """The code and a sentence on the convention by which loss and gradient are right together; else None."""
     mine, has_loss = subject.scored.objective, subject.candidate.has_loss
     if _holds(subject, mine, most=1 if has_loss else ASKED):  # gradients alone may agree on one
         return None
@@ -40,7 +40,7 @@ def another(subject: Memoised) -> tuple[str, str] | None:
 
 
 def _cut_otherwise(subject: Memoised) -> tuple[str, str] | None:
-    """The same where scores and gradients come as numbers in one row, and the candidate takes them in the other order."""
+    """The code and a sentence if scores and gradients come in one row, and the candidate uses the other order."""
     candidate = subject.candidate
     if not isinstance(candidate, Scores) or not candidate.flat:
         return None
@@ -68,7 +68,7 @@ def _others(subject: Memoised) -> Iterator[Objective]:
 
 
 def _holds(subject: Memoised, objective: Objective, *, most: int) -> bool:
-    """Whether the loss is right on as many ordinary cases; and the gradient too, where more than one is asked."""
+    """Whether the loss is right on `most` ordinary cases; and the gradient too, for more than one case."""
     decompositions = islice(reference_cases.ordinary(subject.scored.objective, subject.scored.dtype), most)
     oracle = Oracle(objective, subject.scored.dtype)
     asked = ((at_loss,) if subject.candidate.has_loss else ()) + ((at_gradient,) if most > 1 else ())
@@ -83,7 +83,7 @@ def _code(objective: Objective, other: Objective) -> str:
 
 
 def _words(objective: Objective, other: Objective) -> str:
-    """The member, with its margin where the other's is not the same."""
+    """The convention in words, with its margin if that differs."""
     penalty = f" with the penalty {objective.penalty.name}" if objective.form.is_penalised else ""
     differing = [f"{name} = {value:g}" for name, value in objective.parameters.items() if other.parameters[name] != value]
     return f"a {objective.reduction}{penalty}{''.join(f' and {text}' for text in differing)}"

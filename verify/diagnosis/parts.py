@@ -1,7 +1,7 @@
-"""Parts of a gradient that are counted otherwise: missing, halved, of another sign, divided by another size, added once more.
+"""Parts of a gradient that are counted differently: missing, halved, with another sign, divided by another size, added again.
 
-A *free* change is a part of the gradient that may be counted any number of times: c times its matrix is added, so it stands there
-1 + c times. The others are done or not done. A change that does not exist on a case (dividing by N − 1 for one example) adds nothing.
+A *free* change is a part of the gradient with any coefficient: c times its matrix is added, so the part occurs 1 + c times. The others have
+the coefficient 1 or 0. A change that does not exist on a case (division by N − 1 for one example) adds nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from verify.diagnosis.wording import Coefficient, Message, counted, magnitude, p
 from verify.terms import Reference, Role
 
 OF_THE_LABEL = frozenset({"label", *(str(Role(True, switch, sign)) for switch in (False, True) for sign in (-1, 0, 1))})
-"""Parts that stand in the entries of each example's label."""
+"""Parts in the entries of each example's label."""
 
 
 def part_counted(v: Vocabulary, change: Change, c: Coefficient) -> Message:
-    """A part that stands there 1 + c times."""
+    """The message on a part that occurs 1 + c times."""
     factor, part = 1 + c, change.part  # a fraction stays one
     name, of_label = v.names.get(part, part), part in OF_THE_LABEL
     if part == "penalty":
@@ -61,7 +61,7 @@ def _mutated_parts(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"counted": part_counted}, _mutated_parts)
 def parts(decomposition: Decomposition) -> Added:
-    """Each part."""
+    """Changes of the count of each part."""
     for name, matrix in decomposition.parts.items():
         yield _part(name), matrix
 
@@ -74,15 +74,15 @@ def _mutated_roles(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"counted": part_counted}, _mutated_roles)
 def roles(decomposition: Decomposition) -> Added:
-    """Each role of a term."""
+    """Changes of the count of each role of a term."""
     for role, dS in decomposition.by_role.items():
         yield _part(str(role)), decomposition.sum_of(dS)
 
 
 @dataclass(frozen=True)
 class Size:
-    """A factor that is made of the sizes N, C and D, and what is said of a part, by its name, that has it: of a mean, and of a sum.
-    `of_label` tells how often that counts what belongs to each example's label.
+    """A factor made of the sizes N, C and D, with the sentences on a part that has it: in a mean, and in a sum. `of_label` is the factor of
+    what belongs to each example's label.
     """
 
     factor: Callable[[int, int, int], float]
@@ -91,7 +91,7 @@ class Size:
     of_label: str | None = None
 
     def sentence(self, name: str, *, is_mean: bool) -> str:
-        """A part by its name."""
+        """The sentence for a part's name."""
         return (self.of_mean if is_mean or not self.of_sum else self.of_sum).format(name)
 
 
@@ -117,10 +117,10 @@ SIZES: Mapping[str, Size] = {
     "/ √N": Size(lambda N, C, D: N**-0.5, "{} is off by the factor 1/√N"),
     "× √N": Size(lambda N, C, D: N**0.5, "{} is off by the factor √N"),
 }
-"""What a part may be multiplied by, in the order in which explanations are told."""
+"""Factors of a part, in the order of preference of explanations."""
 
 OF_THE_PENALTY: Mapping[str, str] = {"× N": "{} is multiplied by N", "/ N": "{} is divided by N: only the data term is a mean"}
-"""Of the penalty, which is no mean."""
+"""Sentences for the penalty, which is no mean."""
 
 
 def _reduced(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -143,7 +143,7 @@ def _mutated_sizes(_: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"reduced": _reduced, "also": _also}, _mutated_sizes)
 def reduced(decomposition: Decomposition) -> Added:
-    """Multiplied by a size, or divided by it; or that is added."""
+    """Changes of a part by a factor of the sizes."""
     there = (decomposition.targets is None, not decomposition.form.is_apart)  # classes, features
     factors = {
         how: size.factor(decomposition.N, decomposition.C, decomposition.shape[1])
@@ -159,7 +159,7 @@ def reduced(decomposition: Decomposition) -> Added:
 
 @with_sentences({"reduced": _reduced, "also": _also})
 def reduced_roles(decomposition: Decomposition) -> Added:
-    """The same of parts of parts: a role that is alone is the label's part, or the others'."""
+    """Changes of roles by a factor of the sizes; a single role is the label's part, or the others'."""
     roles = decomposition.by_role
     sizes = ("× N", "/ N") if decomposition.targets is not None else ("× N", "/ N", "× C", "/ C", "× (C − 1)")
     for role, dS in roles.items() if len(roles) > 2 or decomposition.targets is not None else ():
@@ -172,11 +172,11 @@ def reduced_roles(decomposition: Decomposition) -> Added:
 
 OWN_FEATURES = "features of the own examples"
 AS_IT_IS = {"ones": "a constant", "matrix of scores": "the matrix of scores"}
-"""What is added as it is; all else is a sum over the examples."""
+"""Added once; everything else is a sum over the examples."""
 
 
 def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
-    """Something that has nothing to do with the loss."""
+    """The message on a term unrelated to the loss."""
     if change.part == OWN_FEATURES:
         what = f"{v.features(magnitude(c))} per example{', averaged,' if v.is_mean else ''}"
         verb = f"is {'added to' if c > 0 else 'subtracted from'} the label's {v.axes.row}"
@@ -187,13 +187,13 @@ def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"extra": added})
 def constants(decomposition: Decomposition) -> Added:
-    """A constant."""
+    """An added constant."""
     yield Change("extra", "ones", free=True), np.ones(decomposition.shape)
 
 
 @with_sentences({"extra": added})
 def features(decomposition: Decomposition) -> Added:
-    """Sums of scores and features."""
+    """Added sums of scores and features."""
     ones = np.ones((decomposition.N, decomposition.C))
     yield Change("extra", "scores", free=True), decomposition.sum_of(decomposition.scores)
     yield Change("extra", "features of every example", free=True), decomposition.sum_of(ones)
@@ -203,7 +203,7 @@ def features(decomposition: Decomposition) -> Added:
 
 @with_sentences({"extra": added})
 def scores(decomposition: Decomposition) -> Added:
-    """Of scores: the scores themselves, and constants."""
+    """Added scores and constants, for functions of scores."""
     sizes = (
         {"N": decomposition.N, "C": decomposition.C, "N and C": decomposition.N * decomposition.C}
         if decomposition.targets is None

@@ -1,4 +1,4 @@
-"""Mistakes in the gradient of a penalty, and in the factor of λ."""
+"""Mistakes in the gradient of a penalty, and in the factor λ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRYWISE: dict[str, Callable[[Floats, float], Floats]] = {
     "λW³": lambda W, reg: reg * W**3,
     "λ|W|": lambda W, reg: reg * np.abs(W),
 }
-"""Functions of the weights that may be written for λW, as code has them."""
+"""Functions of the weights that may be written in place of λW, as code has them."""
 
 WHOLE: dict[str, Callable[[Floats, float], Floats]] = {
     "λ": lambda W, reg: np.full(W.shape, reg),
@@ -27,18 +27,18 @@ WHOLE: dict[str, Callable[[Floats, float], Floats]] = {
     "λ‖W‖²": lambda W, reg: np.full(W.shape, reg * (W * W).sum()),
     "λW/‖W‖": lambda W, reg: reg * W / max(float(np.linalg.norm(W)), 1e-300),
 }
-"""And of all weights together."""
+"""Functions of all weights together."""
 
 BIAS, FEATURES = "the last column", "all columns but the last"
 
 
 def instead(v: Vocabulary, change: Change, c: Coefficient) -> str:
-    """What stands there: c times a function of the weights."""
+    """The wrong penalty's gradient: c times a function of the weights."""
     return {BIAS: f"{v.weights(c)} in {BIAS} alone", FEATURES: f"{v.weights(c)} in {FEATURES}"}.get(change.part) or multiple(c, change.part)
 
 
 def of_bias(v: Vocabulary, c: Coefficient) -> Message:
-    """C times λw more in the bias column."""
+    """The message on an additional c·λw in the bias column."""
     if not v.oracle.objective.penalty.bias or v.rate is None:
         return Message("penalty-bias", f"the bias is penalised in the gradient ({v.weights(c)}), though the loss leaves it out", BIAS)
     if c == -v.rate:
@@ -65,7 +65,7 @@ def _times_lambda(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 @with_sentences({"weights": _weights, "times λ": _times_lambda})
 def penalised(decomposition: Decomposition) -> Added:
-    """λW is free everywhere, in columns that the penalty leaves out too."""
+    """Changes of the penalty's gradient: λW is free everywhere, also in columns that the penalty leaves out."""
     W, reg, bias = decomposition.W, decomposition.reg, np.arange(decomposition.D) == decomposition.D - 1
     yield Change("weights", "λW", free=True), reg * W
     yield Change("weights", BIAS, free=True), reg * W * bias

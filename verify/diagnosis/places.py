@@ -1,4 +1,4 @@
-"""The place of errors in a gradient, when they are in one place only."""
+"""The place of errors in a gradient, if they are in one place only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PATTERNS: dict[str, Callable[[Residual], Mask]] = {
     "{column} 1": lambda residual: _column(min(1, residual.error.shape[1] - 1))(residual),
     "the last {column}": _column(-1),
 }
-"""Places that do not depend on the data, the narrowest first, in words with places for the names of the axes."""
+"""Places that do not depend on the data, the narrowest first, in words with placeholders for the names of the axes."""
 
 FIXED = tuple(PATTERNS)
 PATTERNS |= {
@@ -60,12 +60,10 @@ def _rows(residual: Residual, *, present: bool) -> Mask:
 
 
 def pattern(residuals: Sequence[Residual]) -> str | None:
-    """The narrowest pattern that contains the errors of all cases, and leaves something out on two at least."""
+    """The narrowest pattern that contains the errors of all cases, and leaves something out on at least two."""
     wrong = [~(np.abs(residual.error) <= residual.radius) for residual in residuals]
     for words, mask in PATTERNS.items():
-        if not all(
-            np.all(mask(residual)[w]) for residual, w in zip(residuals, wrong, strict=True)
-        ):  # the first that lies elsewhere ends it
+        if not all(np.all(mask(residual)[w]) for residual, w in zip(residuals, wrong, strict=True)):  # stops at the first error outside
             continue
         if sum(not np.all(mask(residual)) for residual in residuals) >= FEWEST:
             return words
@@ -73,4 +71,4 @@ def pattern(residuals: Sequence[Residual]) -> str | None:
 
 
 FEWEST = 2
-"""Cases on which a pattern must leave entries out: on one, any place could be chance."""
+"""Cases on which a pattern must leave entries out: on a single one, any place could be chance."""

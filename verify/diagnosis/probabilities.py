@@ -1,4 +1,4 @@
-"""Mistakes in the probabilities, in a loss of several classes whose terms vary with the scores."""
+"""Mistakes in the probabilities of a loss of several classes whose terms vary with the scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _scores(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"scores": _scores})
 def replaced(decomposition: Decomposition) -> Added:
-    """Another function of the scores where the varying terms of the loss stand."""
+    """Another function of the scores in place of the varying terms of the loss."""
     varying = sum(
         (dS for role, dS in decomposition.by_role.items() if not role.switch and role.sign == 0),
         np.zeros((decomposition.N, decomposition.C)),
@@ -56,7 +56,7 @@ def replaced(decomposition: Decomposition) -> Added:
 
 @with_sentences({"weighted": told_as_weighted})
 def weighted(decomposition: Decomposition) -> Added:
-    """The right slopes times something, as where a slope is taken once more, or an example counts by how sure it is."""
+    """The right slopes times a factor, as where a slope is applied again, or an example is weighted by its probability."""
     if not any(not role.switch and role.sign == 0 for role in decomposition.by_role):
         return
     P, slopes = _softmax(decomposition.scores), decomposition.all_slopes

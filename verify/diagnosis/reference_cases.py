@@ -1,7 +1,7 @@
-"""The cases that tell explanations apart: fixed ones, whatever broke the law, so that one candidate always gets one name.
+"""The cases that distinguish explanations: fixed ones, whatever broke the law, so that a bug always gets the same name.
 
-Sizes differ from each other in every case, so that a factor of N is not one of C or D; labels come unsorted and with repetitions, the
-penalty counts in all but one. On the few small cases of a search most wrong gradients look alike.
+Sizes differ from each other in every case, so that a factor of N is not one of C or D; labels are unsorted and repeated, and the penalty
+matters in all but one. On the few small cases of a search most wrong gradients look alike.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from verify.cases import Case
 from verify.cases.conversion import adapted, one_score
 from verify.cases.kinks import has_kinks, tie
 from verify.cases.shapes import BLOCK
-from verify.cases.tails import APART, OFF
+from verify.cases.tails import OFFSETS, SPREADS
 from verify.diagnosis.decomposition import Decomposition
 from verify.form import form_of
 from verify.oracle import Oracle
@@ -34,7 +34,7 @@ ORDINARY = (
     (2, 3, 4, 1.25),
     (8, 3, 4, 0.875),
 )
-"""Sizes and λ of cases without anything special."""
+"""Sizes and λ of cases without special properties."""
 
 SMALL = (
     (1, 3, 2, 0.5),
@@ -60,13 +60,13 @@ Sizes = tuple[int, int, int, float]
 
 @lru_cache(maxsize=16)
 def ordinary(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
-    """Full mantissas, scores of about one margin, no kink near."""
+    """Cases with full mantissas, scores of about one margin, and no kink nearby."""
     return _scenes(objective, dtype, [drawn(seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, ORDINARY))])
 
 
 @lru_cache(maxsize=16)
 def special(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
-    """Two or more cases of everything that code is often right or wrong for."""
+    """Two or more cases of everything that code often gets right or wrong separately."""
     cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, SMALL))]
     # One label for each C: each has a formula of its own to compile.
     labels = {len(c["W"]): c["y"][:1] for c in reversed(cases) if len(c["X"]) == 1}
@@ -81,24 +81,24 @@ def special(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
             base.but(W=np.zeros_like(base["W"])),
             base.but(reg=0.0),
             base.but(X=np.repeat(base["X"], 2, axis=0), y=np.repeat(base["y"], 2)),
-            off(base, OFF[dtype][0]),
-            off(base, -OFF[dtype][0]),
-            off(base, OFF[dtype][-1]),
-            apart(base, APART[dtype][0]),
-            apart(base, APART[dtype][-1]),
+            off(base, OFFSETS[dtype][0]),
+            off(base, -OFFSETS[dtype][0]),
+            off(base, OFFSETS[dtype][-1]),
+            apart(base, SPREADS[dtype][0]),
+            apart(base, SPREADS[dtype][-1]),
         ]
     return _scenes(objective, dtype, cases)
 
 
 @lru_cache(maxsize=16)
 def of_each_kind(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
-    """One special case of each kind, none of many examples: enough to say when, where nothing is explained."""
+    """One special case of each kind, without those of many examples: enough to find a condition where nothing is explained."""
     there = special(objective, dtype)
     return tuple(s for s in (*there[: len(SMALL) : 2], *there[len(SMALL) : len(SMALL) + KINDS]) if s.N < BLOCK // 2)
 
 
 KINDS = 12
-"""Special cases that are made of one ordinary case."""
+"""Special cases made from one ordinary case."""
 
 
 @lru_cache(maxsize=16)
@@ -111,7 +111,7 @@ def on_kinks(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
 
 
 def _of(objective: Objective, sizes: Sequence[Sizes]) -> list[Sizes]:
-    """The sizes with the number of classes that a candidate answers for, if there is one only."""
+    """The sizes with the number of classes that a candidate supports, if there is only one."""
     return [(N, objective.classes or C, D, reg) for N, C, D, reg in sizes]
 
 
@@ -121,7 +121,7 @@ def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Decomp
 
 
 def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
-    """A case of these sizes; every class has an example as far as N allows."""
+    """A case of these sizes; every class has an example if N allows it."""
     rng = np.random.default_rng(seed)
     W, X = rng.normal(size=(C, D)), rng.normal(size=(N, D))
     X[:, -1] = 1
@@ -130,7 +130,7 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
 
 
 def of_sizes(decomposition: Decomposition) -> tuple[Decomposition, ...]:
-    """Ordinary cases each of which has one of the decomposition's sizes, or its λ, two for each of them."""
+    """Ordinary cases that each share one of the decomposition's sizes, or its λ, two for each."""
     N, C, D = min(decomposition.N, 2 * BLOCK), decomposition.C, decomposition.shape[1]
     sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if decomposition.targets is None else [(4, 1, D), (5, 1, D)]
     objective, dtype = decomposition.oracle.objective, decomposition.oracle.dtype
@@ -145,18 +145,18 @@ def of_sizes(decomposition: Decomposition) -> tuple[Decomposition, ...]:
 
 
 def of_size(base: Case, N: int) -> Case:
-    """N examples, made of a few distinct ones: the oracle judges equal ones once."""
+    """A case of N examples, made of a few distinct ones: the oracle judges equal ones once."""
     rows: NDArray[np.intp] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base["y"])), N)
     return base.but(**form_of(base.values).of_examples(base.values, rows))
 
 
 def off(base: Case, by: float) -> Case:
-    """The same offset in every score."""
+    """The case with the same offset in every score."""
     return base.but(**form_of(base.values).lifted(base.values, slice(None), by))
 
 
 def apart(base: Case, reach: float) -> Case:
-    """Weights times the power of two that spreads the scores of an example by about `reach`."""
+    """The case with weights times the power of two that spreads the scores of an example by about `reach`."""
     spread = float(np.max(np.ptp(base["X"].astype(np.float64) @ base["W"].astype(np.float64).T, axis=1)))
     return base.but(W=np.asarray(base["W"] * base["W"].dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
 

@@ -1,7 +1,6 @@
 """Term regression: E = Σ c_k T_k over all cases at once, with as few changes T_k as possible and simple rational c_k.
 
-The coefficients are fitted on every other case and must explain all cases within rounding. A change that is either done or not has
-the coefficient 1.
+The coefficients are fitted on every other case and must explain all cases within rounding. A change that is not free has the coefficient 1.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from numpy.typing import NDArray
 from verify.diagnosis.change import Change, DesignMatrix, union
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.wording import Coefficient
-from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
+from verify.rounding import EXPLAINED_SLACK, GREATEST_DENOMINATOR
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What one decomposition contributes: the error E (C, D) of the candidate's gradient, the greatest radius that rounding explains of its
-    entries, the radius per magnitude, and the matrices of all changes.
+    """The contribution of one decomposition: the error E (C, D) of the candidate's gradient, the greatest rounding radius of its entries,
+    the radius per magnitude, and the matrices of all changes.
     """
 
     error: Floats
@@ -34,8 +33,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The changes with their coefficients, exact where they are fractions; `left` is the greatest error that they leave, and
-    `removed` the greatest that they explain, both in units of what rounding allows.
+    """The changes with their coefficients, exact where they are fractions; `left` is the greatest error that they leave, and `removed` the
+    greatest that they explain, both in units of the rounding bound.
     """
 
     terms: tuple[tuple[Change, Coefficient], ...]
@@ -49,7 +48,7 @@ class Explanation:
 
 
 class Equations:
-    """The stacked and scaled columns of the changes over several decompositions: what does not depend on the candidate."""
+    """The stacked and scaled columns of the changes over several decompositions: the part that does not depend on the candidate."""
 
     def __init__(self, tables: Sequence[tuple[DesignMatrix, float, float]]) -> None:
         names = union([t for t, _, _ in tables])
@@ -70,8 +69,8 @@ class Equations:
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
-        """(i, j, 2 cos, 1/sin²) of every two columns that are not parallel and may be told together: a part is not counted otherwise and
-        reduced besides, which would be two sentences about one number.
+        """(i, j, 2 cos, 1/sin²) for any two columns that are not parallel and may be combined: a part is not both counted differently and
+        reduced, which would be two sentences about one number.
         """
         i, j = np.triu_indices(len(self.changes), 1)
         first = {c.part: k for k, c in reversed([*enumerate(self.changes)]) if c.kind in ONE_NUMBER}
@@ -84,7 +83,7 @@ class Equations:
 
 ONE_NUMBER = ("counted", "reduced", "loss counted", "loss reduced")
 equations = lru_cache(maxsize=16)(Equations)
-"""Once for the fixed cases of an objective, whatever is asked on them."""
+"""Cached for the fixed cases of an objective, whatever is judged on them."""
 
 
 class ErrorSystem:
@@ -106,13 +105,13 @@ class ErrorSystem:
         return []
 
     def is_noise(self) -> bool:
-        """Whether the errors look like roundings: most entries have one, and no single change accounts for a part worth naming."""
+        """Whether the errors look like rounding errors: most entries have one, and no single change explains a considerable share."""
         with np.errstate(all="ignore"):
             shares = (self.of.U.T @ self.b) ** 2 / float(self.b @ self.b)
         return bool(np.mean(np.abs(self.b) > 1) >= MOST_ENTRIES and np.max(shares, initial=0.0) < NOTHING_NAMED + CHANCE / len(self.b))
 
     def _promising(self, size: int) -> list[tuple[int, ...]]:
-        """The sets of changes whose least squares leave next to nothing, by the normal equations of unit columns."""
+        """The sets of changes whose least squares leave almost nothing, by the normal equations of unit columns."""
         if len(self.changes) < size:
             return []
         right, total = self.of.U.T @ self.b, float(self.b @ self.b)
@@ -123,7 +122,7 @@ class ErrorSystem:
             i, j, cosines, apart = self.of.pairs
             x, y = right[i], right[j]
             left = total - (x * (x - cosines * y) + y * y) * apart
-        noise = len(self.b) * EXPLAINED**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
+        noise = len(self.b) * EXPLAINED_SLACK**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
         near = np.flatnonzero(left <= noise)
         best = near[np.argsort(left[near])][:MOST_TRIED]
         return sorted((int(i[k]),) if size == 1 else (int(i[k]), int(j[k])) for k in best)
@@ -145,7 +144,7 @@ class ErrorSystem:
         c = np.array([float(x) for x in coefficients])
         if not np.all(c):
             return None
-        allowed = EXPLAINED * (1 + self.blur[:, chosen] @ np.abs(c))
+        allowed = EXPLAINED_SLACK * (1 + self.blur[:, chosen] @ np.abs(c))
         left = float(np.max(np.abs(self.b - self.A[:, chosen] @ c) / allowed))
         removed = float(np.max(np.abs(self.b) / allowed))
         if not (left <= 1 and removed >= CLEAR):
@@ -154,21 +153,21 @@ class ErrorSystem:
 
 
 def explains(found: Explanation, there: Observation) -> bool:
-    """Whether an explanation leaves no more than rounding at another observation, whose table has its changes in order."""
+    """Whether an explanation leaves no more than rounding at another observation, whose table has its changes in the same order."""
     c = np.array([float(x) for _, x in found.terms])
     with np.errstate(all="ignore"):
-        allowed = EXPLAINED * (there.radius + there.unit * np.max(np.abs(there.table.rows), axis=1) @ np.abs(c))
+        allowed = EXPLAINED_SLACK * (there.radius + there.unit * np.max(np.abs(there.table.rows), axis=1) @ np.abs(c))
         return bool(np.max(np.abs(there.error.ravel() - c @ there.table.rows)) <= allowed)
 
 
 def simplest(system: ErrorSystem, most: int = 2) -> Explanation | None:
-    """The first in order, None where there is none."""
+    """The first explanation in order; None if there is none."""
     return next(iter(in_order(system.explained(most))), None)
 
 
 def in_order(found: Sequence[Explanation]) -> list[Explanation]:
-    """The explanation with the simplest coefficients first; of two changes rather those of parts than of the whole; then the order
-    of the catalogue.
+    """The explanations with the simplest coefficients first; changes of parts before those of the whole; then in the order of the
+    catalogue.
     """
 
     def order(e: Explanation) -> tuple[bool, bool]:
@@ -184,14 +183,14 @@ def _simple(x: float) -> Fraction:
 PARALLEL = 1e-12
 """Two unit columns with 1 − cos² below this are one direction."""
 MOST_ENTRIES = 0.25
-"""Share of the entries whose error must exceed what rounding explains, in units of the greatest: small entries have small roundings."""
+"""Share of the entries whose error must exceed the rounding bound, in units of the greatest: small entries have small rounding errors."""
 NOTHING_NAMED = 0.5
-"""Share of the squared error that one change may account for in what is called noise."""
+"""Share of the squared error that one change may explain in what is called noise."""
 CHANCE = 5.0
-"""Of M noisy equations the best of hundreds of changes accounts for about this many by chance."""
+"""Of M noisy equations the best of hundreds of changes explains about this many by chance."""
 NEAR = 1e-9
-"""A coefficient this near to a simple fraction is tried as one beside others that are none."""
+"""A coefficient this near to a simple fraction is tried as one, also beside others that are not."""
 MOST_TRIED = 40
-"""Sets of changes that are fitted; the rest leave more."""
+"""Sets of changes to fit; the rest leave a greater error."""
 CLEAR = 10.0
-"""An explanation must remove at least this many times what it may leave: anything would explain an error as small as rounding."""
+"""An explanation must remove at least this multiple of what it may leave: any change would explain an error as small as rounding."""

@@ -1,4 +1,4 @@
-"""Residuals: the error of a candidate's answer on a decomposition, beside what rounding allows: of the gradient, or of the loss."""
+"""Residuals: the error of a candidate's answer on a decomposition, with its rounding bound: of the gradient, the loss, or the Hessian."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from verify.oracle import exact
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """`given` is what was answered and `error` how far off it is, NaN where the answer is not finite: a gradient with a row for each class,
-    a Hessian (N, C), a loss (1, 1); `radius` and `magnitude` of its entries; `strain` under the law.
+    """`given` is the answer and `error` its error, NaN where the answer is not finite: a gradient with a row for each class, a Hessian (N,
+    C), a loss (1, 1); `radius` and `magnitude` of its entries; `strain` under the law.
     """
 
     decomposition: Decomposition
@@ -32,21 +32,21 @@ class Residual:
 
     @property
     def broken(self) -> bool:
-        """Whether the law is broken here."""
+        """Whether the law is broken on this case."""
         return not self.strain <= 1
 
     @property
     def finite(self) -> bool:
-        """Whether the answer is made of numbers."""
+        """Whether all numbers of the answer are finite."""
         return bool(np.all(np.isfinite(self.error)))
 
 
 Asking = Callable[[Subject, Decomposition], Residual | None]
-"""None where the candidate gives no answer."""
+"""None if the candidate gives no answer."""
 
 
 def at_gradient(subject: Subject, decomposition: Decomposition) -> Residual | None:
-    """The error from the one gradient; on kinks, from its first corner."""
+    """The error of the gradient, where several are right relative to the first corner of the set."""
     try:
         g = subject.answer(decomposition.case).gradient
     except Misbehaviour:
@@ -73,7 +73,7 @@ def at_loss(subject: Subject, decomposition: Decomposition) -> Residual | None:
 
 
 def at_hessian(subject: Subject, decomposition: Decomposition) -> Residual | None:
-    """The error of the Hessian's diagonal (N, C); None on its kinks too, where several are right."""
+    """The error of the Hessian's diagonal (N, C); None also on its kinks, where several are right."""
     try:
         H = subject.answer(decomposition.case).curvature
     except Misbehaviour:
@@ -91,18 +91,18 @@ def at_hessian(subject: Subject, decomposition: Decomposition) -> Residual | Non
 
 
 def observation(residual: Residual, table: DesignMatrix) -> Observation:
-    """The equations of a residual by the changes given."""
+    """The equations of a residual, with these changes."""
     radius, size = max(float(np.max(residual.radius)), LEAST), float(np.max(residual.magnitude))
     return Observation(residual.error, radius, radius / max(size, radius), table)
 
 
 LEAST = 1e-30
-"""Radii below this count as this: what is off by less needs no explanation."""
+"""Radii below this count as this: a smaller error needs no explanation."""
 
 
 @dataclass(frozen=True)
 class Aspect:
-    """One of the things that a candidate answers: how it is looked at, and what may have been done differently."""
+    """One of the candidate's answers: how its error is computed, and the changes that may explain it."""
 
     name: str
     residual: Asking

@@ -1,4 +1,4 @@
-"""Mistakes in the slopes ∂ℓ/∂s of several classes: those of other labels, of another parameter, of other switches."""
+"""Mistakes in the slopes ∂ℓ/∂s of several classes: of other labels, with another parameter, with other switches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEXT, EVERY_OTHER = "the next class in place of the label", "every class but the
 
 
 NEXT_LABEL = "the next class's label in the gradient"
-"""What `verify power` calls it, of targets too."""
+"""The name used by `verify power`, also for targets."""
 
 
 def _mutated_label(reference: Reference) -> Iterator[Mutation]:
@@ -37,7 +37,7 @@ def _mutated_label(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"label": _label}, _mutated_label)
 def labelled(decomposition: Decomposition) -> Added:
-    """Other labels: in all of the gradient, or for the label's own terms only."""
+    """Other labels: in the whole gradient, or for the label's own terms only."""
     y, C = decomposition.y, decomposition.C
     others: dict[str, NDArray[np.int64]] = {
         NEXT: (y + 1) % C,
@@ -78,7 +78,7 @@ def smoothed(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"smoothed": smoothed, "extra": added})
 def own_labels(decomposition: Decomposition) -> Added:
-    """The label's 1 spread, or counted otherwise."""
+    """The label's 1 spread over classes, or counted differently."""
     own = (np.arange(decomposition.C) == decomposition.y[:, None]).astype(float)
     yield Change("smoothed", "label", "over all classes", free=True), decomposition.sum_of(own - 1 / decomposition.C)
     yield Change("extra", OWN_FEATURES, free=True), decomposition.sum_of(own)
@@ -96,7 +96,7 @@ PARAMETERS: dict[str, Callable[[float], float]] = {
     "a tenth": lambda value: value / 10,
     "endless": lambda _: 1e6,
 }
-"""What a parameter may be instead."""
+"""Possible wrong values of a parameter."""
 
 
 def _parameter(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -109,12 +109,12 @@ def _parameter(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 
 def leak(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    """A switch that is never off."""
+    """The message on a switch that is never off."""
     return Message("term-extra", f"a switch that is off counts {number(c)} ×, as in a leaky hinge, where it counts nothing")
 
 
 def _mutated_parameters(reference: Reference) -> Iterator[Mutation]:
-    """Within the domain, where the gradient mentions it: elsewhere the shifted one is equal."""
+    """Mutations with another parameter in its domain, if the gradient depends on it."""
     for name, factor in reference.shifts(reference.mentioned[1]):
         how = {0.5: "halved", 2.0: "doubled"}[factor]
         yield Mutation(f"{name} × {factor:g} in the gradient", "parameter", Change("parameter", name, how))
@@ -122,7 +122,7 @@ def _mutated_parameters(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"parameter": _parameter, "leak": leak}, _mutated_parameters)
 def shifted(decomposition: Decomposition) -> Added:
-    """A parameter (the margin) that is another one in the gradient only."""
+    """A parameter (the margin) with another value in the gradient only."""
     for name, value in decomposition.oracle.objective.parameters.items():
         for how, change in PARAMETERS.items():
             if change(value) != value:
@@ -155,7 +155,7 @@ def _valued(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"activity": _activity, "valued": _valued})
 def activity(decomposition: Decomposition) -> Added:
-    """Terms behind switches counted by how many are on, and switches whose value stands where their slope is due."""
+    """Terms behind switches multiplied by the number of active ones, and switches with their value in place of their slope."""
     behind = decomposition.slopes(lambda e, t, label: float(not t.tied and t.switch is not None))
     if not any(t.switch is not None for e in decomposition.examples(decomposition.y) for t in e.terms):
         return
@@ -181,7 +181,7 @@ def activity(decomposition: Decomposition) -> Added:
 
 
 def _one(slopes: Floats) -> float:
-    """The slope of one margin, where it is the same for all."""
+    """The slope of one margin, if it is the same for all."""
     known = np.unique(slopes[slopes != 0])
     return float(known[0]) if len(known) == 1 else 0.0
 

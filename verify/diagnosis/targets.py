@@ -1,6 +1,6 @@
 """Mistakes in a loss of one score: another target, another function of the score, weights.
 
-There are no classes: what takes the place of the label's part is what the target adds to the slope at a target of 0.
+There are no classes: the role of the label's part is played by the difference between the slope and that at a target of 0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OTHER_TARGETS: dict[str, Callable[[float], float]] = {
     "1": lambda _: 1.0,
     "−1": lambda _: -1.0,
 }
-"""Targets 0 and 1 taken for −1 and 1, the other way round, and the like."""
+"""Targets 0 and 1 used as −1 and 1, the other way round, and the like."""
 
 OTHER_EXAMPLES: dict[str, Callable[[Labels], Labels]] = {
     "the next example's target": lambda y: np.roll(y, -1),
@@ -76,14 +76,14 @@ def _mutated_target(reference: Reference) -> Iterator[Mutation]:
 
 @with_sentences({"target": _target}, _mutated_target)
 def _next_target(decomposition: Decomposition) -> Added:
-    """The target that follows in the spec."""
+    """The next target of the spec in place of the right one."""
     following = (decomposition.y + 1) % len(decomposition.oracle.objective.loss.targets or (0,))
     yield Change("target", "data", NEXT_TARGET), decomposition.relabelled(following) - decomposition.data
 
 
 NEXT_TARGET = "the next of the possible targets"
 MOST_TARGETS = 8
-"""Of a loss with many targets the first stand for the rest."""
+"""For a loss with many targets the first ones represent the rest."""
 
 
 def _sigmoid(s: Floats) -> Floats:
@@ -108,7 +108,7 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "σ(σ(s))": lambda s: _sigmoid(_sigmoid(s)),
     "exp(−s)": lambda s: np.exp(-s),
 }
-"""What people put through the link, or forget to put through it."""
+"""Functions that people apply to the score, or forget to apply."""
 
 
 SECOND = "the second derivative"
@@ -140,7 +140,7 @@ CURVED = "left out where the second derivative is 0"
 
 
 def weighted(v: Vocabulary, change: Change, _: Coefficient) -> Message:
-    """Slopes that are weighted by something, or put through it."""
+    """The message on slopes that are multiplied by a weight, or passed through a function."""
     if change.how == "multiplied by the target" and {abs(t) for t in v.oracle.objective.loss.targets or ()} == {1}:
         return Message("label-term", "the factor t of the target is missing in the slope, as if every target were 1")
     return Message("term-missing" if change.how == CURVED else "scaled", f"the slope ∂ℓ/∂s of each example is {change.how}")
@@ -148,7 +148,7 @@ def weighted(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 @with_sentences({"weighted": weighted, "extra": added})
 def _weighted(decomposition: Decomposition) -> Added:
-    """The right slope ∂ℓ/∂s times, or put through, something."""
+    """The right slope ∂ℓ/∂s times a weight, or passed through a function."""
     s, t, slopes = decomposition.scores, _column(decomposition), decomposition.all_slopes
     found = {
         "multiplied by its own absolute value": slopes * np.abs(slopes),
@@ -175,7 +175,7 @@ def _weighted(decomposition: Decomposition) -> Added:
 
 @with_sentences({"weighted": weighted})
 def _rectified(decomposition: Decomposition) -> Added:
-    """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
+    """Slopes of one sign set to 0: if the sign is that of the target, as in classification, the examples of that target are left out."""
     slopes = decomposition.all_slopes
     for how, dS in (("negative", np.maximum(slopes, 0)), ("positive", np.minimum(slopes, 0))):
         yield Change("weighted", "data", f"set to 0 where it is {how}"), decomposition.sum_of(dS - slopes)
@@ -192,7 +192,7 @@ def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 @with_sentences({"margin": _margin, "leak": leak})
 def _margins(decomposition: Decomposition) -> Added:
-    """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
+    """Another constant in a switch, such as the 1 of max(0, 1 − t·s), in the gradient only; or no switch at all."""
     for how in MARGINS if has_kinks(decomposition.oracle) else ():
         other = decomposition.with_margin(how)
         if other is not None:

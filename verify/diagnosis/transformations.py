@@ -29,7 +29,7 @@ ORDERS: dict[str, Function] = {
     "first two {rows} swapped": _swapped,
     "last two {rows} swapped": lambda G: _swapped(G[::-1])[::-1],
 }
-"""In words with places for the names of the axes."""
+"""In words with placeholders for the names of the axes."""
 
 TRANSPOSES: dict[str, Function] = {
     "read": lambda G: G.T.reshape(G.shape),
@@ -51,11 +51,11 @@ TOUCHES: dict[str, Function] = {
 }
 
 DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
-"""What may be done to a finished gradient, or to a part of it."""
+"""Transformations of a finished gradient, or of a part of it."""
 
 
 def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added:
-    """Everything of these kinds that may be done to a matrix."""
+    """All transformations of these kinds, applied to a matrix."""
     for kind in kinds:
         for how, function in DONE[kind].items():
             yield Change(kind, name, how), function(matrix) - matrix
@@ -63,11 +63,11 @@ def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added
 
 ORDERS_OF_ROWS = frozenset(how for how in ORDERS if "{rows}" in how)
 CODES = {NORMED: "scaled", SCALED: "scaled", CLIPPED: "clipped"}
-"""Of what is done to the entries; the rest are `entries`."""
+"""Codes of functions of the entries; the rest are `entries`."""
 
 
 def message_of(axes: Axes, name: str, change: Change) -> Message:
-    """What was done to a matrix that is called so, and whose rows and columns are."""
+    """The message on a transformed matrix of this name, with the names of its axes."""
     if change.kind == "transposed":
         return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
@@ -98,21 +98,21 @@ def permuted(decomposition: Decomposition) -> Added:
 
 @with_sentences({"transposed": _done})
 def transposed(decomposition: Decomposition) -> Added:
-    """The numbers of the transpose."""
+    """The transposed gradient."""
     for name in ("whole", "data", "penalty"):
         yield from done(name, decomposition.parts[name], ["transposed"])
 
 
 @with_sentences({"touched": _done})
 def transformed(decomposition: Decomposition) -> Added:
-    """Something done to the finished gradient."""
+    """Functions of the finished gradient's entries."""
     for name in ("whole", "data"):
         yield from done(name, decomposition.parts[name], ["touched"])
 
 
 @with_sentences({"features": _features})
 def featured(decomposition: Decomposition) -> Added:
-    """Something done to the features."""
+    """Transformations of the features."""
     yield (
         Change("features", "data", "ones"),
         decomposition.sum_of(decomposition.all_slopes, np.ones_like(decomposition.X)) - decomposition.data,
@@ -126,7 +126,7 @@ def featured(decomposition: Decomposition) -> Added:
 
 @with_sentences({"touched": _done})
 def summed(decomposition: Decomposition) -> Added:
-    """Of scores: what belongs to all examples, for each of them."""
+    """The sum over all examples in place of each example's part, for functions of scores."""
     total = np.broadcast_to(decomposition.data.sum(axis=1, keepdims=True), decomposition.shape)
     for how, instead in (("sum", total), ("mean", total / decomposition.N)):
         yield Change("touched", "data", f"in place of {{part}} stands its {how} over the examples"), instead - decomposition.data

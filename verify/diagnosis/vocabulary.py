@@ -24,7 +24,7 @@ OF_ONE_SCORE = NAMES | {
 
 
 class Vocabulary:
-    """The names of the parts; `own` are the entries of the label's, `rate` is k where the penalty's gradient is kλW, else None."""
+    """The names of the parts; `own` are the entries of the label's; `rate` is k if the penalty's gradient is kλW, else None."""
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
@@ -36,12 +36,12 @@ class Vocabulary:
         self.rate = None if quadratic is None or not formula.value_terms else Fraction(2 * float(quadratic[2]))
 
     def features(self, factor: Coefficient) -> str:
-        """A multiple of an example's features, as linear scores have them in their slopes; of scores the number alone."""
+        """A multiple of an example's features, as in slopes of linear scores; for functions of scores only the number."""
         shown = number(factor).replace("-", "−")
         return shown if self.oracle.objective.form is SCORES else f"{shown.removesuffix('1')}x"
 
     def weights(self, factor: Coefficient) -> str:
-        """A multiple of λW as code has it."""
+        """A multiple of λW, written as code."""
         return multiple(factor, "λW")
 
     @property
@@ -51,7 +51,7 @@ class Vocabulary:
 
 
 def multiple(factor: Coefficient, of: str) -> str:
-    """A multiple of a product as code has it.
+    """A multiple of a product, written as code.
 
     >>> multiple(1, "λW"), multiple(-1, "λW"), multiple(Fraction(1, 2), "W²"), multiple(Fraction(-3, 2), "λW")
     ('λW', '-λW', '1/2 W²', '-3/2 λW')

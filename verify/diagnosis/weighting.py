@@ -1,4 +1,4 @@
-"""Mistakes in the weights of examples: they are forgotten, squared, or those of other examples, and in which of the answers."""
+"""Mistakes in the weights of examples: they are forgotten, squared, or those of other examples; and in which of the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verify.laws import Subject
 from verify.laws.weighting import Floats, Weighing
 
 SCENES = 4
-"""Ordinary cases with weights of every kind: on those that broke the law alone, most mistakes look alike."""
+"""Ordinary cases with weights of every kind: on the case that broke the law alone, most mistakes look alike."""
 
 MISTAKES: dict[str, Callable[[Floats], Floats]] = {
     "forgotten": np.ones_like,
@@ -26,11 +26,11 @@ MISTAKES: dict[str, Callable[[Floats], Floats]] = {
     "those of other examples": lambda w: w[::-1].copy(),
     "doubled": lambda w: 2 * w,
 }
-"""How often each example is counted in place of its weight."""
+"""The factor of each example in place of its weight."""
 
 
 def named(subject: Subject, case: Case, worst: Evidence) -> Diagnosis:
-    """The mistake, for each quantity that is not what weights make of it."""
+    """The mistake, for each quantity that disagrees with the weights."""
     objective, dtype = subject.scored.objective, subject.scored.dtype
     places = [
         Weighing(subject, case),
@@ -58,7 +58,7 @@ def _answers(here: Weighing) -> bool:
 
 
 def _mistake(places: list[Weighing], what: str) -> str | None:
-    """None where nothing is wrong, "" where no mistake explains it everywhere."""
+    """The mistake; None if nothing is wrong, "" if no mistake explains it everywhere."""
     if all(_fits(here, what, lambda w: w) for here in places):
         return None
     return next((how for how, change in MISTAKES.items() if all(_fits(here, what, change) for here in places)), "")

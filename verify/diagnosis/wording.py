@@ -1,4 +1,4 @@
-"""The sentence on a mistake, and numbers as people write them."""
+"""Sentences on mistakes, and numbers as people write them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from verify.form import LINEAR, SCORES
 
 Coefficient = Fraction | float
-"""How often a change was made: a fraction where it is exact."""
+"""The coefficient of a change: a fraction if it is exact."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
-    that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
-    rounding may leave; `kind` is wrong, precision or behaviour. Where no mistake is named, `answer` says which of the candidate's answers
-    is wrong: the gradient, the loss or the Hessian. `places` are the lines of code, file and number, that the message is about.
+    """`code` names the bug, `message` describes it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
+    that broke the law, if the message is not about it; `residual` the greatest error that the explanation leaves, in units of the rounding
+    bound; `kind` is wrong, precision or behaviour. If no mistake is named, `answer` says which of the candidate's answers is wrong: the
+    gradient, the loss or the Hessian. `places` are the lines of code, file and number, that the message is about.
     """
 
     code: str
@@ -30,7 +30,7 @@ class Diagnosis:
     places: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """For the report and the stored witness."""
+        """The diagnosis for the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
         more: dict[str, Any] = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
         more |= {"places": [{"file": file, "line": line} for file, line in self.places] or None}
@@ -39,7 +39,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Message:
-    """One change in words. `entries` are those that it touches, in words."""
+    """One change in words. `entries` are the entries concerned, in words."""
 
     code: str
     sentence: str
@@ -48,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """What a row and a column of a gradient are called, one and several, and what lies `across` a row."""
+    """The names of a row and a column of a gradient, singular and plural, and of what lies `across` a row."""
 
     row: str = "row"
     rows: str = "rows"
@@ -57,7 +57,7 @@ class Axes:
     across: str = "features"
 
     def filled(self, words: str, **more: str) -> str:
-        """Words with these names, and more, in their places.
+        """The text with these names, and further ones, in its placeholders.
 
         >>> Axes().filled("the last {row}"), AXES[SCORES].filled("{rows} reversed")
         ('the last row', 'classes reversed')
@@ -66,11 +66,11 @@ class Axes:
 
 
 AXES = {LINEAR: Axes(), SCORES: Axes(row="class", rows="classes", column="example", columns="examples", across="examples")}
-"""By what an objective is a function of."""
+"""By the form of an objective."""
 
 
 def magnitude(x: Coefficient) -> Coefficient:
-    """|x|."""
+    """The absolute value |x|."""
     return -x if x < 0 else x
 
 
@@ -86,7 +86,7 @@ def number(x: Coefficient) -> str:
 
 
 def times(x: Coefficient) -> str:
-    """How often something is there.
+    """A factor in words, before a noun.
 
     >>> times(Fraction(1, 2)), times(Fraction(2)), times(Fraction(3, 4))
     ('half of', 'twice', '3/4 ×')
@@ -95,7 +95,7 @@ def times(x: Coefficient) -> str:
 
 
 def counted(x: Coefficient) -> str:
-    """How often something counts that counts once in right code.
+    """How often something counts that should count once, in words.
 
     >>> counted(Fraction(2)), counted(Fraction(1, 2)), counted(Fraction(-3)), counted(Fraction(-1))
     ('counted twice', 'counted 1/2 times', 'subtracted 3 times', 'subtracted once')
@@ -105,7 +105,7 @@ def counted(x: Coefficient) -> str:
 
 
 def multiple(c: Coefficient, what: str) -> str:
-    """Something that is there c times.
+    """The multiple c of something, in words.
 
     >>> multiple(Fraction(1), "W"), multiple(Fraction(3, 2), "W")
     ('W', '3/2 × W')
@@ -114,7 +114,7 @@ def multiple(c: Coefficient, what: str) -> str:
 
 
 def put(c: Coefficient, what: str, to: str = "") -> str:
-    """What is added c times to something, as a sentence.
+    """A sentence on something added c times.
 
     >>> put(Fraction(1), "the data term", "the loss"), put(Fraction(-2), "λ", "the loss"), put(-1.0, "W")
     ('the data term is added to the loss', '2 × λ is subtracted from the loss', 'W is subtracted')

@@ -1,7 +1,7 @@
-"""Pictures: matplotlib's SVG made fit for a page, light or dark, beside others; and PNG on white.
+"""Pictures: matplotlib's SVG adapted to pages, light or dark, with several pictures; and PNG on white.
 
-Text and axes of an SVG take the colour of the text around them (`currentColor`), so that one picture serves light and dark pages; texts
-stay texts, and ids are the same in every run.
+Text and axes of an SVG take the colour of the surrounding text (`currentColor`), so that one picture serves light and dark pages; text
+stays text, and ids are the same in every run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation
 
 INK = "#010203"
-"""Stands for the page's own colour of text; replaced by `currentColor`."""
+"""Placeholder for the page's own text colour, replaced by `currentColor`."""
 
 BLUE, ORANGE, GREEN, VIOLET, RED, GREY = "#3b82c4", "#d97706", "#2e9e6b", "#b05cc6", "#d1435b", "#8a8f98"
-"""Told apart on white and on black, and by the colour-blind; dashes say the same again."""
+"""Colours distinguishable on white and on black, also with colour blindness; dashes repeat the distinction."""
 
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -41,21 +41,21 @@ STYLE: dict[str, Any] = {
 }
 
 LARGE = STYLE | {"font.size": 10}
-"""For pictures that are files of their own."""
+"""Style of pictures in their own files."""
 
 UNDATED = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 DECIMALS = 2
-"""Of coordinates: a hundredth of a point."""
+"""Decimals of coordinates: a hundredth of a point."""
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Powers(LogFormatterSciNotation):
-    """Ticks of a logarithmic axis as plain text, 2×10⁻³: to parse what matplotlib writes takes a third of a picture's time."""
+    """Ticks of a logarithmic axis as plain text, 2×10⁻³: parsing matplotlib's takes a third of a picture's time."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        """The tick's text, as matplotlib writes it where that is not of this kind."""
+        """The tick's text; other numbers as matplotlib writes them."""
         told = super().__call__(x, pos)
         found = re.fullmatch(r"\$\\mathdefault\{(.*?)(?:\^\{(.*?)\})?\}\$", told)
         return told if found is None else found[1].replace(r"\times", "×") + (found[2] or "").translate(RAISED)
@@ -70,7 +70,7 @@ def _plain(figure: Figure) -> None:
 
 
 def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.2) -> str:
-    """The SVG element of one drawing; `name` keeps its ids apart from those of other figures, `label` is read to who cannot see it."""
+    """The SVG element of one drawing; `name` makes its ids unique on the page, `label` is read by screen readers."""
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
@@ -82,7 +82,9 @@ def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5
 
 
 class Picture:
-    """A picture that is also a file: `draw(figure)` draws it on a figure of `width` × `height` inches; `description` has it in words."""
+    """A picture that is also a file: `draw(figure)` draws it on a figure of `width` × `height` inches; `description` is its text
+    alternative.
+    """
 
     def __init__(self, draw: Callable[[Figure], None], *, description: str, width: float = 9.0, height: float = 3.6) -> None:
         self.description = description
@@ -94,17 +96,17 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """As an <svg> element without prologue; its `description` is read to those who do not see it."""
+        """An <svg> element without prologue, with `description` for screen readers."""
         return self._svg
 
     @property
     def file(self) -> str:
-        """As an SVG file."""
+        """The content of an SVG file."""
         return '<?xml version="1.0" encoding="utf-8"?>\n' + self._svg
 
     @property
     def png(self) -> bytes:
-        """As PNG, 150 dots an inch, on white."""
+        """The content of a PNG file, 150 dots an inch, on white."""
         whole = BytesIO()
         with mpl.rc_context(LARGE):  # type: ignore[arg-type]
             self._figure.savefig(whole, format="png", dpi=150, facecolor="white", metadata={"Software": None})
@@ -119,7 +121,7 @@ class Picture:
 
 
 def _element(text: str) -> str:
-    """The SVG element of a file, without what says when and by whom it was made."""
+    """The SVG element of a file, without metadata on when and how it was made."""
     return re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
 
 

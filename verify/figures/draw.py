@@ -1,4 +1,4 @@
-"""The drawings: each takes the measurements of one candidate at one dtype as the document has them."""
+"""The drawings: each takes the measurements of one candidate at one dtype from the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Measured = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionedFigure:
-    """A drawing with its caption and what it says in words."""
+    """A drawing with its caption and its text alternative."""
 
     name: str
     title: str
@@ -118,7 +118,7 @@ def _sweep(ax: Axes, s: Measured) -> None:
 
 
 def _words(key: str, d: Any) -> str:
-    """What the picture shows, for who cannot see it."""
+    """The text alternative of a picture."""
     if key == "curve":
         least = {m: min((e for e in d[m] if e is not None), default=nan) for m in ("forward", "centred")}
         told = f"least error {least['forward']:.2g} forward and {least['centred']:.2g} centred"

@@ -1,7 +1,7 @@
 """The baseline: the worst strain, sensitivity and ulps of every loss × candidate × dtype × law.
 
-The file is written by `verify gate --update-baseline` and by nothing else: it ends with a digest of what it says, so that an
-edit by hand is noticed. One line a result, so that a diff of it can be reviewed.
+The file is written by `verify gate --update-baseline` and by nothing else: it ends with a digest of its content, so that manual edits are
+noticed. It has one line per result, so that its diff can be reviewed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ SCHEMA = "verify-baseline/1"
 REMEDY = "Write it anew: verify run --fresh, then verify gate reports/latest/report.json --update-baseline."
 MEASURED = ("strain", "sensitivity", "ulps")
 DIGITS = 3
-"""Significant digits that are kept, rounded up: more would change with the machine's last bits."""
+"""Significant digits, rounded up: more would change with the last bits of the machine."""
 
 Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """`entries` maps (candidate, loss, dtype, law) to the verdict and the three numbers. `intact` is False after an edit by hand."""
+    """`entries` maps (candidate, loss, dtype, law) to the verdict and the three numbers. `intact` is False after a manual edit."""
 
     profile: str
     seed: int
@@ -44,7 +44,7 @@ class Baseline:
 
     @classmethod
     def read(cls, file: Path) -> Baseline | None:
-        """The baseline in a file, None where there is no such file. Raises UsageError where it is none."""
+        """The baseline in a file; None if there is no file. Raises UsageError where the file is not a baseline."""
         if not os.path.exists(file):
             return None
         stored = documents.read(file, "baseline", REMEDY)
@@ -56,11 +56,11 @@ class Baseline:
 
     @property
     def digest(self) -> str:
-        """Of all that the file says."""
+        """A digest of the whole content."""
         return hashlib.sha256("\n".join([self.profile, str(self.seed), *self.lines()]).encode("utf-8", "surrogatepass")).hexdigest()
 
     def lines(self) -> list[str]:
-        """One JSON object a result."""
+        """One JSON object per result."""
         names = ("candidate", "loss", "dtype", "law")
         return [json.dumps(dict(zip(names, key, strict=True)) | dict(e), ensure_ascii=False) for key, e in self.entries.items()]
 
@@ -70,12 +70,12 @@ class Baseline:
 
 
 def key_of(entry: Mapping[str, Any]) -> Key:
-    """What a result is the result of."""
+    """The key of a result."""
     return entry["candidate"], entry["loss"], entry["dtype"], entry["law"]
 
 
 def rounded(x: float | str | None) -> float | str | None:
-    """A number at DIGITS significant digits, not below it; words for infinity stay.
+    """A number rounded up to DIGITS significant digits; "inf" and "nan" stay.
 
     >>> rounded(0.0123456), rounded(0.0), rounded("inf")
     (0.0124, 0.0, 'inf')

@@ -1,7 +1,8 @@
-"""`verify gate`: policy and baseline applied to a report that exists."""
+"""`verify gate`: applies policy and baseline to an existing report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verify.report.names import FORMATS
+from verify.report.options import verdict_alone
 
 if TYPE_CHECKING:
     from verify.gate.baseline import Baseline
@@ -23,35 +25,38 @@ if TYPE_CHECKING:
 @click.option("--diff", is_flag=True, help="With --update-baseline: show every line of the baseline that changes.")
 @click.option("--accept-reused", is_flag=True, help="Take the word of the run's ledger for results that it has not judged itself.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
-def command(report: Path, baseline: Path | None, update_baseline: bool, diff: bool, accept_reused: bool, format_: str | None) -> int:
+@verdict_alone
+def command(
+    report: Path, baseline: Path | None, update_baseline: bool, diff: bool, accept_reused: bool, format_: str | None, quiet: bool
+) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
     from verify.errors import UsageError
-    from verify.gate.rules import FRESH, exit_code, reused
+    from verify.gate.rules import RUN_FRESH, exit_code, reused
     from verify.report.formats import emit
     from verify.report.stored import read
 
     document, policy = read(report), policy_here(baseline)
     if update_baseline and not accept_reused and (told := reused(document)) is not None:
-        raise UsageError(f"{report}: {told}, so the baseline is not written. To go on: {FRESH}.")
+        raise UsageError(f"{report}: {told}, so the baseline is not written. To go on: {RUN_FRESH}.")
     if update_baseline:
-        _update(document, policy, every_line=diff)
+        _update(document, policy, every_line=diff, quiet=quiet)
     document = apply(document, policy, accept_reused=accept_reused)
     if format_ is not None:
         emit(document, format_, None)
     else:
-        explain(document)
+        explain(document, quiet=quiet)
     return exit_code(document)
 
 
 def configured() -> Policy | None:
-    """The policy of the current folder where it has [tool.verify.gate], else None: `verify run` then goes by the verdict alone."""
+    """The policy of the current folder if it has [tool.verify.gate], else None: `verify run` then uses the verdict alone."""
     from verify.settings import tool
 
     return policy_here() if "gate" in (tool(Path.cwd()) or {}) else None
 
 
 def policy_here(baseline: Path | None = None) -> Policy:
-    """The policy of the current folder's pyproject.toml; the default one where it has none."""
+    """The policy in the current folder's pyproject.toml, or the default policy."""
     from dataclasses import replace
 
     from verify.gate.policy import Policy
@@ -63,41 +68,43 @@ def policy_here(baseline: Path | None = None) -> Policy:
 
 
 def apply(document: Any, policy: Policy, *, accept_reused: bool) -> dict[str, Any]:
-    """The document with what the gate says of it."""
+    """The document with the rulings of the gate."""
     from verify.gate.rules import judged
 
     return judged(document, policy, _stored(policy), accept_reused=accept_reused)
 
 
-def explain(document: dict[str, Any]) -> None:
-    """The failures, the warnings and the verdict, in sentences."""
+def explain(document: dict[str, Any], *, quiet: bool = False) -> None:
+    """Prints the failures, the warnings and the verdict in sentences; if `quiet` neither warnings nor changes."""
+    from verify.report.changes import split
     from verify.report.findings import declarations, folded
     from verify.report.reading import visible
 
     gate = document["gate"]
-    for kind, rulings in (("failed", gate["failures"]), ("warning", gate["warnings"])):
+    for kind, rulings in (("failed", gate["failures"]), ("warning", () if quiet else gate["warnings"])):
         for said in folded(rulings, document):
             click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
-    for line in declarations(document):
-        click.echo(f"declared: {line}")
-    moved = _changed(document)
-    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline, {moved} in meaning")
+    in_meaning, _ = split(document)
+    if not quiet:
+        for line in declarations(document):
+            click.echo(f"declared: {line}")
+        _print_changes(in_meaning)
+    came_to = "passed" if gate["passed"] else "failed"
+    click.echo(f"gate: {came_to}, {len(gate['changes'])} changes since the baseline, {len(in_meaning)} in meaning")
 
 
 MOST_LINES = 40
-"""Changes that a command shows; the page has all of them."""
+"""Changes that the command shows; the page has all of them."""
 
 
-def _changed(document: dict[str, Any]) -> int:
-    """Tells what changed in meaning, line by line; returns how many lines that takes."""
-    from verify.report.changes import line, split
+def _print_changes(changes: Sequence[Any]) -> None:
+    """Prints changes since the baseline, line by line."""
+    from verify.report.changes import line
 
-    first, _ = split(document)
-    for change in first[:MOST_LINES]:
+    for change in changes[:MOST_LINES]:
         click.echo(f"changed: {line(change)}")
-    if len(first) > MOST_LINES:
-        click.echo(f"changed: {len(first) - MOST_LINES} more, in the report's page")
-    return len(first)
+    if len(changes) > MOST_LINES:
+        click.echo(f"changed: {len(changes) - MOST_LINES} more, in the report's page")
 
 
 def _stored(policy: Policy) -> Baseline | None:
@@ -106,7 +113,7 @@ def _stored(policy: Policy) -> Baseline | None:
     return None if policy.baseline is None else Baseline.read(policy.folder / policy.baseline)
 
 
-def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
+def _update(document: Any, policy: Policy, *, every_line: bool, quiet: bool) -> None:
     from verify.errors import UsageError
     from verify.gate.baseline import Baseline
     from verify.gate.rules import judged
@@ -121,10 +128,12 @@ def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
     file = policy.folder / policy.baseline
     before = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     stored = None
-    with suppress(UsageError):  # one that cannot be read is replaced
+    with suppress(UsageError):  # an unreadable one is replaced
         stored = _stored(policy)
     known = judged(document, policy, stored)
-    first, rest = _changed(known), len(split(known)[1])
+    in_meaning, rest = split(known)
+    if not quiet:
+        _print_changes(in_meaning)
     now = Baseline.of(document)
     save(file, str(now))
     if str(now) == before:
@@ -132,9 +141,8 @@ def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
     elif stored is None:
         click.echo(f"{policy.baseline}: {len(now.entries)} results")
     else:
-        click.echo(
-            f"{policy.baseline}: {first} changes in meaning, {rest} other figures moved{'' if every_line else ' (--diff shows them)'}"
-        )
+        shown = "" if every_line else " (--diff shows them)"
+        click.echo(f"{policy.baseline}: {len(in_meaning)} changes in meaning, {len(rest)} other figures moved{shown}")
     if every_line:
         diff = unified_diff(before.splitlines(), str(now).splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
         click.echo("\n".join(map(visible, diff)))

@@ -1,4 +1,4 @@
-"""`[tool.verify.gate]`: what a report must satisfy, and the deviations that were declared with a reason."""
+"""`[tool.verify.gate]`: the requirements for a report, and deviations declared with a reason."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "
 DEVIATION_KEYS = ("candidate", "law", "loss", "dtype", "reason")
 SILENT = ("fail", "warn")
 PROOF = ("required", "every size")
-"""At one shape, or at each number of examples at which the record is a sum over these."""
-EVERY = "*"
-"""What stands for all laws of a candidate in a deviation."""
+"""Proofs at one shape, or at every number of examples for which the record is a sum over them."""
+EVERY_LAW = "*"
+"""Stands for all laws of a candidate in a deviation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
-    """A law that a candidate is known to break, or EVERY, and why that is accepted. Where loss or dtype are not given, any."""
+    """A law that a candidate is known to break, or EVERY_LAW, and why that is accepted. Without loss or dtype it applies to any."""
 
     candidate: str
     law: str
@@ -33,20 +33,20 @@ class Deviation:
     dtype: str | None = None
 
     def covers(self, entry: Mapping[str, Any]) -> bool:
-        """Whether a result is what was declared."""
-        given = {"candidate": self.candidate, "law": None if self.law == EVERY else self.law, "loss": self.loss, "dtype": self.dtype}
+        """Whether a result is covered by the declaration."""
+        given = {"candidate": self.candidate, "law": None if self.law == EVERY_LAW else self.law, "loss": self.loss, "dtype": self.dtype}
         return all(entry[k] == v for k, v in given.items() if v is not None)
 
     def __str__(self) -> str:
         more = ", ".join(x for x in (self.loss, self.dtype) if x)
-        law = "any law" if self.law == EVERY else f"the law {self.law}"
+        law = "any law" if self.law == EVERY_LAW else f"the law {self.law}"
         return f"{self.candidate} breaking {law}{f' ({more})' if more else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """Limits by dtype; `baseline` and `deviations_file` are paths as written, relative to `folder`. `proof` names the candidates that must
-    be proved, none for all of them, at `every_size` of a sum over examples or at one shape; None where no proof is asked for.
+    be proved (empty: all) at one shape, or with `every_size` at every number of examples; None if no proof is required.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Policy:
 
     @classmethod
     def of(cls, table: object, folder: Path) -> Policy:
-        """The policy of a table. Raises UsageError for keys and values that do not exist."""
+        """The policy from a table. Raises UsageError for unknown keys and invalid values."""
         if not isinstance(table, dict):
             raise UsageError(f"gate in [tool.verify] is {shown(table)}; it must be a table, [tool.verify.gate].")
         known(table, KEYS, "[tool.verify.gate]")
@@ -92,7 +92,7 @@ class Policy:
 
 
 def _proof(given: object) -> tuple[str, ...] | None:
-    """One of PROOF of all candidates, or the names of some."""
+    """The candidates that must be proved: given by name, or all by a value of PROOF."""
     if given is None:
         return None
     if given in PROOF:
@@ -110,7 +110,7 @@ def _positive(key: str, given: object) -> float:
 
 
 def _limits(key: str, given: object) -> dict[str, float]:
-    """One number for every dtype, or a table from dtypes to numbers."""
+    """A limit for each dtype, from one number or a table by dtype."""
     if not isinstance(given, dict):
         return dict.fromkeys(DTYPES, _positive(key, given))
     known(given, DTYPES, key)

@@ -1,4 +1,4 @@
-"""The rules of the gate: each looks at a document and yields what it refuses, as a sentence and a way to accept it."""
+"""The rules of the gate: each reads a document and yields its rulings, as a sentence and a way to accept it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
-from verify.gate.policy import EVERY, PROOF, Policy
+from verify.gate.policy import EVERY_LAW, PROOF, Policy
 from verify.report.power import finest
 from verify.report.reading import cause, measured, reasons, refusals
 
@@ -17,17 +17,19 @@ Ruling = dict[str, Any]
 
 UPDATE = "if it is meant: verify run --fresh, then verify gate reports/latest/report.json --update-baseline, and let the diff be reviewed"
 
-WORSE = {"strain": 4.0, "sensitivity": 64.0, "ulps": 2.0**20}
+WORSE_FACTORS = {"strain": 4.0, "sensitivity": 64.0, "ulps": 2.0**20}
 """How many times worse than the baseline a figure may be. The same seed on the same machine gives the same figures; another
 processor or library moves last bits, the search then follows other strains, and its maxima move. How far was measured by what moves
 them more, other seeds (benchmarks/margins.py: right code, both losses and dtypes, six seeds, each pair as baseline and report): a strain
 became at most 1.8 times higher, a sensitivity 19 times coarser. The margins are twice that, at the next power of two. Ulps are counted at
 entries that cancel almost to zero or underflow, too, and became up to 1e303 times more: no margin is right, so they only warn."""
 
-NOISE = {"strain": 0.02, "sensitivity": 0.0, "ulps": 2.0**12}
-"""Figures below these count as these: there the maximum says which roundings the cases happened to meet, not how good the code is."""
+NOISE_FLOORS = {"strain": 0.02, "sensitivity": 0.0, "ulps": 2.0**12}
+"""Figures below these count as these: the maximum then depends on the roundings that the cases happened to meet, not on the quality of the
+code.
+"""
 
-WORDS = {
+FIGURE_NAMES = {
     "strain": "worst strain",
     "sensitivity": "sensitivity (the smallest relative error that it would have seen)",
     "ulps": "worst error in ulps",
@@ -35,16 +37,16 @@ WORDS = {
 
 
 def judged(document: Document, policy: Policy, baseline: Baseline | None, *, accept_reused: bool = False) -> dict[str, Any]:
-    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline.
+    """The document with its `gate`: failures, warnings, accepted deviations, and changes since the baseline.
 
-    Results that the run of the document has not judged itself fail, unless they are accepted.
+    Results that the document's run took from a ledger fail, unless they are accepted.
     """
     failures: list[Ruling] = []
     warnings: list[Ruling] = []
     for rule in RULES if accept_reused else (*RULES, _reused):
         for severe, ruling in rule(document, policy, baseline):
             (failures if severe else warnings).append(ruling)
-    narrow_first = sorted(policy.deviations, key=lambda d: d.law == EVERY)
+    narrow_first = sorted(policy.deviations, key=lambda d: d.law == EVERY_LAW)
     covering = ((r, next((d for d in narrow_first if d.covers(r)), None)) for r in document["results"] if r["verdict"] != "holds")
     accepted = [
         dict(zip(("candidate", "loss", "dtype", "law"), key_of(r), strict=True)) | {"reason": d.reason}
@@ -63,7 +65,7 @@ def judged(document: Document, policy: Policy, baseline: Baseline | None, *, acc
 
 
 def exit_code(document: Document) -> int:
-    """0 passed; 4 where all that fails is silent; else 1."""
+    """0 if passed; 4 if all failures are silent results; else 1."""
     gate = document["gate"]
     if gate["passed"]:
         return 0
@@ -84,7 +86,7 @@ Rule = Callable[[Document, Policy, "Baseline | None"], Rulings]
 
 
 def _verdicts(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """Broken fails, silent fails unless the policy says otherwise, what was declared passes."""
+    """Broken results fail, silent ones fail unless the policy says otherwise, declared deviations pass."""
     file = policy.deviations_file or "a file that [tool.verify.gate] names as deviations"
     declare = f"mend it, or declare it with a reason in {file}"
     for r in document["results"]:
@@ -116,14 +118,14 @@ def _limits(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
 
 
 def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """The measured time stands in the document's header, since it is never the same twice."""
+    """Checks the measured time, which is in the document's header, since it is never the same twice."""
     if policy.time_budget is not None and document["environment"]["wall"] > policy.time_budget:
         sentence = f"the run took longer than its time-budget of {policy.time_budget:g} s"
         yield True, _ruling("time-budget", sentence, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
 
 
 def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """Where proofs are required, each candidate that is named has one, and all that are judged where none is."""
+    """Where proofs are required, each named candidate must have one; without names, each judged candidate."""
     if policy.proof is None:
         return
     found = {p["candidate"]: p for p in document.get("proofs", ())}
@@ -138,13 +140,13 @@ def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
 
 
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """A declared deviation must still happen, else the next one hides behind it; one of every law, while any law of it does."""
+    """A declared deviation must still occur, otherwise it would hide a new one; a deviation of EVERY_LAW, as long as one occurs."""
     partial = document["selection"] is not None
     for d in policy.deviations:
         covered = [r for r in document["results"] if d.covers(r)]
-        if any(r["verdict"] != "holds" for r in covered) or (partial and (not covered or d.law == EVERY)):
+        if any(r["verdict"] != "holds" for r in covered) or (partial and (not covered or d.law == EVERY_LAW)):
             continue
-        why = ("every law holds now" if d.law == EVERY else "it holds now") if covered else "no such result was judged"
+        why = ("every law holds now" if d.law == EVERY_LAW else "it holds now") if covered else "no such result was judged"
         accept = f"remove its [[deviation]] from {policy.deviations_file}"
         yield True, _ruling("stale-deviation", f"{d} is declared as a deviation, but {why}", accept)
 
@@ -177,22 +179,22 @@ def _worse(now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
     for key, r in now.items():
         before = baseline.entries.get(key)
         if before is None or r["verdict"] != "holds":
-            continue  # what does not hold has its own sentence
+            continue  # results that do not hold have their own sentence
         for m in MEASURED:
             if not _at_most(r[m], before[m], m):
-                sentence = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
+                sentence = f"the {FIGURE_NAMES[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
                 accept = f"set max-ulps in [tool.verify.gate] where it must not be; {UPDATE}" if m == "ulps" else UPDATE
-                yield m != "ulps", _ruling(f"worse-{m}", f"{sentence}, more than {WORSE[m]:g} times", accept, r)
+                yield m != "ulps", _ruling(f"worse-{m}", f"{sentence}, more than {WORSE_FACTORS[m]:g} times", accept, r)
 
 
 def _at_most(now: float | str | None, before: float | str | None, what: str) -> bool:
     if now is None or before is None:
         return True
-    return float(now) <= WORSE[what] * max(float(before), NOISE[what])
+    return float(now) <= WORSE_FACTORS[what] * max(float(before), NOISE_FLOORS[what])
 
 
 def _missing(document: Document, now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
-    """What the baseline has and the report has not fails; what is new is told and passes."""
+    """Results of the baseline that the report lacks fail; new ones are reported and pass."""
     asked = document["selection"]
     gone = Counter((key[0], key[3]) for key in baseline.entries if key not in now and (asked is None or key[3] in asked))
     for (candidate, law), n in gone.items():
@@ -205,7 +207,9 @@ def _missing(document: Document, now: Mapping[Key, Mapping[str, Any]], baseline:
 
 
 def _power(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """The proof that the laws can fail, where `verify run --power` has stored it. What a selection of laws misses, others may catch."""
+    """Checks the kill tables, if `verify run --power` has stored them. With a selection of laws survivors pass, since the others may catch
+    them.
+    """
     partial = document["selection"] is not None
     for t in document.get("power", ()):
         of, wrong = f"{t['loss']} with penalty {t['penalty']} ({t['dtype']})", f"{len(t['mutants'])} wrong implementations"
@@ -235,7 +239,7 @@ def _figure(x: float | str | None) -> str:
 
 
 def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, Any]]:
-    """Every verdict and figure that is not the baseline's; figures are rounded as they are there."""
+    """Every verdict and figure that differs from the baseline; figures are rounded as there."""
     if baseline is None:
         return []
     here = Baseline.of(document)
@@ -253,23 +257,23 @@ def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, An
 
 
 def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
-    """What could not be judged is not well, whatever else is."""
+    """Candidates that could not be judged fail."""
     for sentence in refusals(document):
         yield True, _ruling("refused", sentence, "correct what it says, or take the candidate out of [tool.verify]", told=True)
 
 
 def _reused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
-    """What a ledger says that somebody may have written: whoever gates a stored report has not seen it."""
+    """Results from a ledger fail, since anybody may have written it: whoever gates a stored report has not watched the run."""
     sentence = reused(document)
     if sentence is not None:
-        yield True, _ruling("reused", sentence, FRESH)
+        yield True, _ruling("reused", sentence, RUN_FRESH)
 
 
-FRESH = "verify run --fresh judges all of it; --accept-reused takes the ledger's word"
+RUN_FRESH = "verify run --fresh judges all of it; --accept-reused takes the ledger's word"
 
 
 def reused(document: Document) -> str | None:
-    """Which results the run of a document has not judged itself, in a sentence; None where there are none."""
+    """A sentence on the results that the document's run took from a ledger; None if there are none."""
     results = document["results"]
     of = Counter(_name(results[i]) for i in document["environment"].get("reused", ()) if i < len(results))
     listed = ", ".join(f"{name}: {n}" for name, n in of.items())

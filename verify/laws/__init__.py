@@ -1,4 +1,4 @@
-"""The laws: one file a law, which opens with its inequality, and what they share."""
+"""The laws, one file per law, each opening with its inequality; and what they share."""
 
 from types import ModuleType
 

@@ -1,13 +1,13 @@
-"""f(NaN) ∌ ℝ: input that has no answer is refused or answered by NaN or infinity, never by numbers that look like one.
+"""f(NaN) ∌ ℝ: input without a meaningful answer is refused, or answered by NaN or infinity, never by ordinary numbers.
 
-Broken where a weight that the penalty counts is NaN or infinite and neither the loss nor the gradient shows it: no way of
-computing λR(W) does that. What right code often takes without a word (NaN in a margin that is compared, −1 as a label, too many
-columns) is stated as a limitation, and so is an infinite loss where scores lie so far apart that −log p has no p left.
+Broken where a weight that the penalty counts is NaN or infinite and neither the loss nor the gradient shows it: no way of computing λR(W)
+does that. What right code often accepts silently (NaN in a margin that is compared, −1 as a label, too many columns) is reported as a
+limitation, and so is an infinite loss where scores lie so far apart that p in −log p underflows.
 
-Of a function of named inputs: broken where a real number in which f is a polynomial, and on which it depends there, is NaN or infinite and
-neither value nor gradient shows it, or one of the upstream gradient and no gradient shows it: there is nothing to compare, and sums of
-products show it. Any other function may be computed by comparing (with an end of a domain, or a bound beyond which it is constant in the
-dtype), which takes NaN without a word: for these only limitations are stated.
+For a function of named inputs: broken where NaN or infinity in an input on which f depends there, and in which it is a polynomial, shows in
+neither value nor gradient; or where it is in the upstream gradient and shows in no gradient. Nothing is compared there, and sums of
+products propagate it. Other functions may be computed with comparisons (with an end of a domain, or a bound beyond which the function is
+constant in the dtype), which accept NaN silently: for these, only limitations are reported.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
+    """Raises Misbehaviour where a NaN or infinity vanishes that must show; else reports what was accepted, and the loss at scores very far
+    apart.
+    """
     looked = Evidence(measured=0.0, allowed=0.0)
     misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
     if (named := subject.oracle.named) is not None:
@@ -64,7 +66,9 @@ def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
 
 
 def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str]:
-    """The same in one number of each input that is differentiated, and of the upstream gradient."""
+    """What a function of inputs accepts silently: NaN or infinity in one number of each differentiated input,
+    and of the upstream gradient.
+    """
     rng = np.random.default_rng(case.seed)
     of_upstream = (UPSTREAM,) if UPSTREAM in case.values else ()
     for poison, name in product(_poisons(oracle, case), (*case.differentiated, *of_upstream)):
@@ -81,8 +85,8 @@ def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str
 
 
 def _poisons(oracle: InstanceOracle, case: Case) -> Sequence[str]:
-    """Infinity is not handed to what decomposes matrices, whatever becomes of that: LAPACK's singular values, and its least squares by
-    them, need not come to an end there.
+    """The bad numbers to try. Infinity is left out for matrix decompositions: LAPACK's singular values, and its least squares by them, need
+    not terminate on it.
     """
     code = oracle.problem.code
     formulas = [oracle.formula(part.key) for part in oracle.problem.parts(case.values)]
@@ -92,7 +96,7 @@ def _poisons(oracle: InstanceOracle, case: Case) -> Sequence[str]:
 
 
 def _must_show(subject: Subject, oracle: InstanceOracle, case: Case, name: str, at: tuple[int, ...]) -> bool:
-    """Whether f is a polynomial in this real number, and its slope there is certainly not 0."""
+    """Whether f is a polynomial in this number, with a slope there that is certainly not 0."""
     mark = {other: np.zeros(np.shape(case[other]), bool) for other in case.differentiated}
     mark[name][at] = True
     place = int(np.flatnonzero(joined([*mark.values()]))[0])
@@ -101,12 +105,12 @@ def _must_show(subject: Subject, oracle: InstanceOracle, case: Case, name: str, 
 
 
 def _is_polynomial(oracle: InstanceOracle, part: Part, place: int) -> bool:
-    """Whether an element has nothing to do with a number, or is a polynomial in it."""
+    """Whether an element does not depend on a number, or is a polynomial in it."""
     return all(oracle.formula(part.key).is_polynomial_in(int(j)) for j in np.flatnonzero(part.places == place))
 
 
 def _reaches_the_gradient(subject: Subject, case: Case, at: tuple[int, ...]) -> bool:
-    """Whether some slope of this entry of what comes out is certainly not 0."""
+    """Whether the gradient certainly depends on this entry of the upstream gradient."""
     one = np.zeros_like(case[UPSTREAM])
     one[at] = 1
     return bool(np.any(_certain(subject.truth(case.but(**{UPSTREAM: one[()]})))))
@@ -120,7 +124,7 @@ def _certain(truth: Point) -> NDArray[np.bool_]:
 
 
 def only_tells(subject: Subject) -> bool:
-    """Whether nothing that a function of inputs takes is wrong for certain, so that only limitations are stated."""
+    """Whether no silent acceptance is certainly wrong for this function of inputs, so that only limitations are reported."""
     oracle = subject.oracle.named
     if oracle is None:
         return False
@@ -137,7 +141,7 @@ def _shows(subject: Subject, answer: Answer) -> bool:
 
 
 def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
-    """The loss where the first example's label has the least score by far: the exact value is an ordinary number."""
+    """Evidence on the loss where the first example's label has the least score by far: the exact value is an ordinary number."""
     form, label, gap = subject.form, case["y"][0], TOO_FAR[case.dtype]
     first = form.bare(form.of_examples(case.values, [0]))
     (scores,) = form.scores(form.double(first))
@@ -157,9 +161,9 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
 
 
 def _answer(subject: Subject, case: Case) -> Answer | None:
-    """None where the candidate refuses."""
+    """The candidate's answer; None where it refuses."""
     try:
-        return subject.reply(case)
+        return subject.raw_answer(case)
     except Misbehaviour:
         return None
 

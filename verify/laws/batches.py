@@ -1,8 +1,8 @@
 """The mean over a concatenation is the weighted mean of the parts; duplicated data changes nothing; order hardly matters.
 
-For a sum, the sum of the parts, and twice for duplicated data. Gradients are compared where no switch is ambiguous: on a tie a
-candidate may choose by an example's place. Needs no truth but the rounding bounds of both sides. Where weights of the examples are
-taken, they are such means too: see `weighting`. A function of named inputs is asked for its parts along a dimension: see `related`.
+For a sum: the sum of the parts, and twice the value for duplicated data. Gradients are compared where no switch is ambiguous: on a tie a
+candidate may choose by an example's position. Only the rounding bounds of both sides are needed. Weighted means of candidates that take
+weights are compared in `weighting`, functions of named inputs, by parts along a dimension, in `related`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.floating]
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
+    """Compares value and gradient of the whole with those of its parts, of its duplicate, and of its reverse."""
     if subject.oracle.named is not None:
         return related.measured(subject, case, is_sum)
     evidence = [e for a in _arrangements(subject, case) for e in _compare(subject, case, a)]
@@ -33,7 +33,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """`what` is done to the `whole`: its examples are arranged in `parts`, of whose f its own is the weighted sum."""
+    """An arrangement of the examples of the `whole` into `parts`, described by `what`: f of the whole is a weighted sum over the parts."""
 
     what: str
     whole: Case
@@ -72,12 +72,12 @@ def _compare(subject: Subject, case: Case, a: Arrangement) -> Iterator[Evidence]
 
 
 def is_sum(relation: Relation) -> bool:
-    """Whether it tells the whole from its parts."""
+    """Whether the relation compares the whole with its parts."""
     return isinstance(relation, Separable)
 
 
 def inapplicable(subject: Subject) -> str | None:
-    """Applies to losses of scores, and to functions that are sums, by their form or by what is claimed of them."""
+    """Applies to losses of scores, and to functions that are sums by their form or by claim."""
     known = related.related(subject, is_sum)
     return None if known else "neither the function's form nor its claims say that it is a sum over examples"
 

@@ -1,7 +1,7 @@
 """At h* = 2√(ε/|f''|) (centred: (3ε/|f'''|)^⅓) the error is within its bound, and no step beyond 30·h* does better.
 
-Below h* rounding grows like 1/h: at h = 1e-15 the quotient may be off by 2ε/h, and must not be off by more. Only the upper side of
-the minimum is asked: below h* one rounding may vanish by luck, or all of them on dyadic data.
+Below h* rounding grows like 1/h: at h = 1e-15 the quotient may be off by 2ε/h, and by no more. Only steps above the minimum are compared
+with it: below, one rounding may vanish by luck, or all of them on dyadic data.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
-from verify.rounding import BEYOND
+from verify.rounding import BEYOND_BEST_STEP
 
 METHODS = ("forward", "centred")
 MOST_CLOSER = 2
-"""Steps beyond the best, the longest first, that are looked at closer: the farther beyond, the more certainly they do worse."""
+"""Steps beyond the best that are examined more closely, the longest first: the farther beyond, the more certainly they do worse."""
 GARBAGE = 2.0**-50
 """The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """For each method: the error at the best step, every step beyond it, and the forward quotient at 1e-15."""
+    """For each method: the error at the best step, at every step beyond it, and of the forward quotient at 1e-15."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
         return Measurement(undecided="on a kink")
@@ -49,12 +49,12 @@ def _smooth(line: Line, h: float) -> list[arb] | None:
 
 
 def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]]) -> list[Evidence]:
-    """The error at the best rung against its envelope, and at every longer one that must do worse."""
+    """The error at the best rung against its envelope, and the error at every longer rung, which must be larger."""
     power, values = (1, 2) if method == "forward" else (2, 1)
     truncation = {h: h**power * t[power + 1] for h, _, _, t in rungs}
     rounding = {h: values * line.truth.value.radius / h + line.slope_noise for h in truncation}  # about: a guess finds the best step
     best = min(truncation, key=lambda h: float(truncation[h].abs_upper()) + rounding[h])
-    longer = [h for h in truncation if h >= BEYOND * best]
+    longer = [h for h in truncation if h >= BEYOND_BEST_STEP * best]
 
     def rounded(h: float) -> float:
         return values * line.noise_at(h, -h) / h + line.slope_noise
@@ -89,7 +89,7 @@ def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, li
 
 
 def _garbage(line: Line) -> list[Evidence]:
-    """The forward quotient at 1e-15: as wrong as it likes up to 2ε/h, and not more."""
+    """The error of the forward quotient at 1e-15 against its bound 2ε/h."""
     ahead = moved(line.case.x, line.d, GARBAGE)
     if ahead is None:
         return []
@@ -103,7 +103,7 @@ def _garbage(line: Line) -> list[Evidence]:
 
 
 def inapplicable(subject: Subject) -> str | None:
-    """Applies where something is curved: elsewhere quotients are exact, and every step is as good as another."""
+    """Applies where f is curved: elsewhere quotients are exact, and all steps are equally good."""
     return "nothing is curved, so no step is best" if subject.oracle.piecewise_linear else None
 
 
@@ -114,4 +114,5 @@ LAW = Law(
     judges=(GRADIENT, LOSS),
     inapplicable=inapplicable,
     needs_loss=True,
+    along_lines=True,
 )

@@ -1,7 +1,7 @@
 """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h > 0: the subgradient inequality along ±d, kink or not.
 
-It needs neither derivatives nor a kink detector, only convexity. Coordinates alone do not suffice: dense directions are
-added, and at ties the differences of the tied gradients.
+It needs neither derivatives nor a kink detector, only convexity. Besides coordinate directions, dense ones are judged, and at ties the
+differences of the tied gradients.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ import numpy as np
 from verify.cases import Case
 from verify.difference import Floats, backward, coarse, direction, forward
 from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
-from verify.laws.law import Law, Subject, claims_convexity
+from verify.laws.law import Law, Subject, unless_convex
 from verify.laws.line import through
 
 EXPONENTS = (1, 5, 10)
-TIED = 3
-"""At most so many differences of tied gradients are tried; each costs as much as a dense direction."""
+MAX_TIED = 3
+"""Most differences of tied gradients that are tried; each costs as much as a dense direction."""
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence for each direction and step."""
+    """One piece of evidence for each direction and step."""
     evidence = []
     for d in _directions(subject, case):
         line = through(subject, case, d)
@@ -45,7 +45,7 @@ def _directions(subject: Subject, case: Case) -> Iterator[Floats]:
     one.flat[case.seed % case.x.size] = 1.0
     yield coarse(one, case.dtype)
     ties = (g.matrix for group in subject.truth(case).gradient.groups for g in group if g.matrix.any())
-    for difference in islice(ties, TIED):
+    for difference in islice(ties, MAX_TIED):
         yield coarse(difference, case.dtype)
 
 
@@ -54,6 +54,6 @@ LAW = Law(
     statement="D⁻(h) ≤ ⟨g, d⟩ ≤ D⁺(h) for every h, kinks or not",
     measure=measure,
     judges=(GRADIENT, LOSS),
-    inapplicable=claims_convexity,
+    inapplicable=unless_convex,
     needs_loss=True,
 )

@@ -1,7 +1,7 @@
 """A numba candidate agrees with its own Python source: compiled and interpreted differ by rounding at most.
 
-Gradients are compared where no switch is ambiguous: contraction may move a score by one rounding, and a tie with it. A candidate
-that claims the same bits on any number of threads (`same_bits = True`) is asked on several, at a size where threads start.
+Gradients are compared where no switch is ambiguous: contraction may move a score by one rounding, and a tie with it. A candidate that
+claims the same bits on any number of threads (`same_bits = True`) is run on several, at a size where threads start.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from verify.form import LINEAR
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
 
-WORK = 2**24
-"""Multiply-adds N·C·D of the problem that is asked on several numbers of threads: some milliseconds, which pays for threads."""
+MULTIPLY_ADDS = 2**24
+"""Multiply-adds N·C·D of the problem that is run on several numbers of threads: some milliseconds, which pays for threads."""
 
-WIDE, SOME = 64, 1000
-"""Its features at least, since a million short examples take longer; and examples that differ: to draw them all would take longest."""
+MIN_FEATURES, DISTINCT_EXAMPLES = 64, 1000
+"""The least number of features, since a million short examples take longer; and the number of different examples: drawing all of them would
+take longest.
+"""
 
 
 def inapplicable(subject: Subject) -> str | None:
@@ -30,7 +32,7 @@ def inapplicable(subject: Subject) -> str | None:
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Loss and gradient of both."""
+    """Compares loss and gradient of both."""
     source = python_of(subject.candidate.f)
     assert source is not None
     interpreted = replace(subject, candidate=replace(subject.candidate, f=source), answers=None)
@@ -49,10 +51,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 
 def _threads(candidate: Way, case: Case) -> str | None:
-    """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
-    rng, C, D = np.random.default_rng(case.seed), len(case["W"]), max(WIDE, case["W"].shape[1])
-    N = -(-WORK // (C * D))
-    W, some = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, SOME))
+    """Raises Misbehaviour where the number of threads changes a bit; returns a note where there is only one thread."""
+    rng, C, D = np.random.default_rng(case.seed), len(case["W"]), max(MIN_FEATURES, case["W"].shape[1])
+    N = -(-MULTIPLY_ADDS // (C * D))
+    W, some = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, DISTINCT_EXAMPLES))
     X, y, first, counts = np.resize(some, (N, D)), rng.integers(0, C, N), None, thread_counts()
     for n in counts:
         with threads(n):

@@ -8,14 +8,14 @@ import numpy as np
 from verify.cases import Case
 from verify.difference import direction
 from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
-from verify.laws.law import Law, Subject, claims_convexity
+from verify.laws.law import Law, Subject, unless_convex
 from verify.laws.line import through
 
 DISTANCES = (4.0, 0.5, 2.0**-6)
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Three pieces of evidence for each distance; without a loss the last of them."""
+    """Three pieces of evidence for each distance; for a candidate without a loss, the last of them."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
     for t in DISTANCES:
@@ -46,5 +46,5 @@ LAW = Law(
     statement="f lies below its chords and above its tangents",
     measure=measure,
     judges=(GRADIENT, LOSS),
-    inapplicable=claims_convexity,
+    inapplicable=unless_convex,
 )

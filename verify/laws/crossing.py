@@ -1,8 +1,8 @@
 """D⁺(h) = Σ_i (Δt_i/h)·f'(x + t_i d; d) + smooth terms ± 2ε/h: across kinks the forward quotient has a closed form.
 
-With one kink at t·h and jump J of the slope this is f' + J·(1 − t): the error does not fall with h until the segment no
-longer reaches the kink. The stretches between kinks and the slope at the start of each are exact, or where a switch is curved along the
-line known to the last digits of the balls, and so is the rise over each.
+With one kink at t·h and jump J of the slope this is f' + J·(1 − t): the error does not fall with h until the segment no longer reaches the
+kink. The stretches between kinks, the slope at the start of each and the rise over each are exact, or, where a switch is curved along the
+line, known to the last digits of the balls.
 """
 
 from itertools import pairwise
@@ -12,19 +12,19 @@ from flint import arb
 from verify.cases import Case
 from verify.difference import direction, forward
 from verify.evidence import LOSS, Evidence, Measurement
-from verify.laws.law import Law, Subject, has_switches, within
-from verify.laws.line import JUMP, through
+from verify.laws.law import Law, Subject, unless_kinked, within
+from verify.laws.line import MAY_JUMP, through
 from verify.oracle import KinkOnSegment, Stretch, precise
 
 EXPONENTS = (0, 2, 4, 8)
 MOST_STRETCHES = 12
-NONE = "no kink within the steps"
+NO_KINK = "no kink within the steps"
 SWAMPED = "rounding swamps the change of the slope: float64, or a sharper kink, would decide it"
 UNCLEAR = "a switch may touch its kink without crossing it: a formula whose switches cross theirs would decide it"
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence for each step whose segment crosses at least one kink."""
+    """One piece of evidence for each step whose segment crosses at least one kink."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, unclear, torn = list[Evidence](), False, False
     for h, ahead, _ in line.steps(*EXPONENTS):
@@ -46,7 +46,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
         else:
             evidence.append(found)
     seen = any(e.sees for e in evidence)
-    why = JUMP if torn else SWAMPED if evidence else UNCLEAR if unclear else NONE
+    why = MAY_JUMP if torn else SWAMPED if evidence else UNCLEAR if unclear else NO_KINK
     return Measurement(evidence=tuple(evidence), undecided=None if seen else why)
 
 
@@ -61,6 +61,7 @@ LAW = Law(
     statement="across kinks, D⁺(h) is the mean of the slopes between them",
     measure=measure,
     judges=(LOSS,),
-    inapplicable=has_switches,
+    inapplicable=unless_kinked,
     needs_loss=True,
+    along_lines=True,
 )

@@ -1,6 +1,6 @@
 """|h_ij − ∂²ℓ_i/∂s_j²| ≤ rounding: the returned Hessian is the second derivative of the active piece; at kinks, of any piece there.
 
-An approximation that is declared as one need only be finite, and positive where the second derivative certainly is.
+A declared approximation need only be finite, and positive where the second derivative certainly is.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from verify.tape.reverse import Quantity
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence for each example and score."""
-    found, point = subject.reply(case).curvature, subject.truth(case)
+    """One piece of evidence for each example and score."""
+    found, point = subject.raw_answer(case).curvature, subject.truth(case)
     assert found is not None
     share = 1 if subject.scored.objective.reduction == "sum" else len(case["y"])
     judged = _approximate if subject.approximate else _exact
@@ -36,13 +36,13 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 
 def _shared(choices: list[Quantity], share: int) -> Iterator[Quantity]:
-    """The part of each example in a mean."""
+    """Each example's second derivatives, divided by N for a mean."""
     for c in choices:
         yield Quantity(c.exact / share, c.radius / share, c.magnitude / share)
 
 
 def _exact(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> Evidence:
-    """The distance from the nearest of the one-sided limits."""
+    """Evidence on the distance of h from the nearest one-sided limit."""
     errors = {distance(h, c.exact): c for c in choices}
     error = min(errors) if isfinite(h) else float("nan")
     nearest = errors.get(error, choices[0])
@@ -53,7 +53,7 @@ def _exact(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> E
 
 
 def _approximate(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> Evidence:  # noqa: ARG001
-    """How far a number that is not positive lies below what it stands for."""
+    """Evidence on how far an h that is not positive lies below the second derivative that it approximates."""
     least = min(choices, key=lambda c: float(c.exact))
     expected = float(least.exact)
     short = 0.0 if isfinite(h) and h > 0 else max(expected - h, 0.0) if isfinite(h) else float("nan")

@@ -7,14 +7,14 @@ from verify.cases import Case
 from verify.difference import centred, direction, forward
 from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, within
-from verify.laws.line import JUMP, through
+from verify.laws.line import MAY_JUMP, through
 
 EXPONENTS = (0, 3, 7, 12)
-WIDE = "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it"
+TOO_WIDE = "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it"
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Two pieces of evidence a step: the forward and the centred quotient."""
+    """Two pieces of evidence for each step: the forward and the centred quotient."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, torn = list[Evidence](), False
     for h, ahead, behind in line.steps(*EXPONENTS):
@@ -31,9 +31,14 @@ def measure(subject: Subject, case: Case) -> Measurement:
                 else:
                     evidence.append(found)
     seen = any(e.sees for e in evidence)
-    return Measurement(evidence=tuple(evidence), undecided=None if seen else JUMP if torn else WIDE)
+    return Measurement(evidence=tuple(evidence), undecided=None if seen else MAY_JUMP if torn else TOO_WIDE)
 
 
 LAW = Law(
-    name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, judges=(LOSS,), needs_loss=True
+    name="enclosure",
+    statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not",
+    measure=measure,
+    judges=(LOSS,),
+    needs_loss=True,
+    along_lines=True,
 )

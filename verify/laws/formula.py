@@ -1,7 +1,7 @@
-"""∇L = G in real arithmetic: what a gradient's code denotes is the gradient of what the loss's code denotes.
+"""∇L = G in real arithmetic: the function that the gradient's code denotes is the gradient of the function that the loss's code denotes.
 
-Both are recorded and read in balls, so no rounding enters and there is no tolerance: a distance is proved, or there is none. Constants that
-the language has rounded before carry that.
+Both codes are recorded and evaluated in balls, so no rounding enters and there is no tolerance: a distance is proved, or there is none.
+Constants that the language has rounded before keep their rounded values.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject
 from verify.problem import small
-from verify.rounding import VAGUE
+from verify.rounding import VAGUE_UNCERTAINTY
 from verify.traced import NotTraced
 
 KINK = "on a kink of the loss: membership asks there"
-WIDE = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"
-ROUNDED = "constants of the loss and of the gradient differ by less than float32 rounds them: float64 code would be held to their digits"
-SHOWN = 1e-30
-"""What is allowed, relative to the size of the gradient: less than anything that a code can mean."""
+UNKNOWN_CONSTANTS = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"
+ROUNDED_CONSTANTS = (
+    "constants of the loss and of the gradient differ by less than float32 rounds them: float64 code would be held to their digits"
+)
+MAX_ALLOWANCE = 1e-30
+"""The allowance relative to the size of the gradient: less than any intended difference."""
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence: the entry with the widest gap."""
+    """One piece of evidence: the entry with the widest gap."""
     try:
         gap = subject.oracle.code.gap(case.values)
     except NotTraced as error:
@@ -37,10 +39,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
         return Measurement(undecided=KINK)
     if gap.distance and (other := _strayed(subject, case.values)) is not None:
         return Measurement(undecided=f"not recorded: {other}")
-    if not gap.distance and max(VAGUE * gap.size, SHOWN) < gap.widest < inf:
+    if not gap.distance and max(VAGUE_UNCERTAINTY * gap.size, MAX_ALLOWANCE) < gap.widest < inf:
         sharp = subject.oracle.code.sharp_gap(case.values, gap)
         if sharp is None:
-            return Measurement(undecided=WIDE)
+            return Measurement(undecided=UNKNOWN_CONSTANTS)
         gap = sharp
     entry = _entry(case, gap.place)
     name, index = case.place(entry)
@@ -52,10 +54,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
         added = " and ".join(f"{g:g}" for g in gap.guarded)
         limitations = (f"the loss adds {added}, which the gradient's code may leave out: differences up to what it changes are not judged",)
     if gap.rounded:
-        limitations += (ROUNDED,)
+        limitations += (ROUNDED_CONSTANTS,)
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
-    evidence = Evidence(measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
+    evidence = Evidence(measured=gap.distance, allowed=MAX_ALLOWANCE * size, magnitude=size, width=gap.width, where=where)
     return Measurement(evidence=(evidence,), limitations=limitations)
 
 
@@ -64,7 +66,7 @@ def _entry(case: Case, place: int) -> list[int]:
 
 
 def why_not(subject: Subject) -> str | None:
-    """Asked where the formula is the candidate's own code, and its gradient's code is recorded as well."""
+    """Applies where the formula is the candidate's own code and its gradient's code is recorded as well."""
     code = subject.oracle.code
     if code is None:
         return "asked where the formula is the loss's own code"
@@ -78,10 +80,12 @@ def why_not(subject: Subject) -> str | None:
 
 
 def _strayed(subject: Subject, values: Mapping[str, Any]) -> str | None:
-    """What running code returns that is not what was recorded: it may ask what it is given, and do otherwise then."""
+    """A sentence on the entry where the running code returns something other than was recorded, else None: code may inspect the type of its
+    arguments and act differently.
+    """
     try:
         gradient = subject.candidate(**values).gradient
-    except Misbehaviour:  # which other laws tell
+    except Misbehaviour:  # other laws report this
         return None
     found = subject.oracle.code.strayed(values, gradient)
     if found is None:
@@ -96,4 +100,6 @@ LAW = Law(
     measure=measure,
     inapplicable=why_not,
     decisive=True,
+    in_balls=True,
+    of_signs=True,
 )

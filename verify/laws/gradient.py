@@ -15,8 +15,8 @@ from verify.rounding import ulps
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence: the entry of the gradient under the greatest strain."""
-    truth, g = subject.truth(case).gradient, subject.reply(case).gradient
+    """One piece of evidence: the entry of the gradient with the greatest strain."""
+    truth, g = subject.truth(case).gradient, subject.raw_answer(case).gradient
     judged = truth.judged(g)
     if not judged.any():
         return Measurement(undecided=NOT_FINITE if np.all(np.isfinite(g)) else OUT_OF_RANGE)
@@ -41,7 +41,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 
 def input_of(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
-    """Where several inputs are differentiated: of which one the entry is, and which of it."""
+    """Where several inputs are differentiated: the input that an entry belongs to, and its index there."""
     if len(case.differentiated) == 1:
         return {}
     name, index = case.place(entry)
@@ -49,7 +49,7 @@ def input_of(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
 
 
 def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Vectorised) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The same of many problems, entry by entry: on a tie that is less than membership of the set."""
+    """The law on many problems, entry by entry: on a tie that is weaker than membership in the set."""
     outside = np.maximum(np.maximum(truth.low - gradients, gradients - truth.high), 0)  # NaN stays NaN
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied
 
@@ -61,5 +61,8 @@ LAW = Law(
     judges=(GRADIENT,),
     decisive=True,
     steers=True,
+    of_arithmetic=True,
+    in_balls=True,
+    of_signs=True,
     screen=screen,
 )

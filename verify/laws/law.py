@@ -27,26 +27,28 @@ OUT_OF_RANGE = "the truth, or a number on the way to it, does not fit the dtype:
 
 
 class OutOfRange(Exception):
-    """The answer is not finite where careful code need not be: it says nothing."""
+    """The answer is not finite where careful code need not be finite: it decides nothing."""
 
 
 Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Vectorised], tuple[NDArray[np.float64], NDArray[np.bool_]]]
-"""(values (B,), gradients (B, …), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
+"""A function of values (B,), gradients (B, …) and an approximate truth that returns the strains (B,) and whether each was judged as
+strictly as by the law, (B,).
+"""
 
-KEPT = 8
-"""Points whose truth is kept: more than any law asks for again."""
+LEAST_POINTS = 8
+"""Points whose truth is always cached: more than any law needs again."""
 
 
 NUMBERS = 1_000_000
-"""Numbers of answers, and of the cases that they answer, that are kept: some ten thousand small ones."""
+"""Numbers in the cached answers and their cases: some ten thousand small ones."""
 
 
 VALUES = 4096
-"""Losses that are kept where no gradient was asked for: those of some hundred lines."""
+"""Cached losses of calls without a gradient: those of some hundred lines."""
 
 
 class AnswerCache:
-    """The latest answers of a candidate, by their cases: laws ask for many of the same."""
+    """The latest answers of a candidate, by case: laws share many of their cases."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
@@ -55,7 +57,7 @@ class AnswerCache:
         self._others: dict[Hashable, Any] = {}
 
     def of(self, case: Case, ask: Callable[[Case], Answer]) -> Answer:
-        """The answer at the case. Raises what the candidate does, as often as it is asked."""
+        """The cached or new answer at a case. Raises the candidate's error again each time."""
         known = self._known.get(case.key)
         if known is not None:
             return known[0]
@@ -68,7 +70,7 @@ class AnswerCache:
         return found
 
     def value(self, case: Case, ask: Callable[[], float]) -> float:
-        """The loss at the case, if it was answered, or what is asked for now."""
+        """The loss at a case, cached or computed by `ask`."""
         known = self._known.get(case.key)
         if known is not None:
             return known[0].value
@@ -79,14 +81,14 @@ class AnswerCache:
         return self._values[case.key]
 
     def once(self, question: Hashable, ask: Callable[[], T]) -> T:
-        """What comes of another question that laws ask alike."""
+        """The cached result of `ask` under the key `question`, which laws share."""
         if question not in self._others:
             self._others[question] = ask()
         found: T = self._others[question]
         return found
 
     def clear(self) -> None:
-        """Forgets them."""
+        """Empties the cache."""
         self._known.clear()
         self._others.clear()
         self._values.clear()
@@ -97,16 +99,15 @@ class AnswerCache:
 class Subject:
     """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them.
 
-    With `answers` the candidate is not asked again at a case whose answer is among them: only while nobody but the suite runs, who might
-    change what it does.
-    `approximate` says that the candidate's Hessian is declared an approximation. `other_values` are those of the parameters that the
-    candidate takes at which it is judged as well: cases that name a value are judged by the subject `at` it.
+    With `answers`, cached answers are reused: only while no code but the suite runs that might change the candidate's behaviour.
+    `approximate` says that the candidate's Hessian is declared an approximation. `other_values` are further values of the candidate's
+    parameters at which it is judged: a case that names one is judged by the subject `at` that value.
     """
 
     candidate: Way
     oracle: Truth
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
-    kept: int = KEPT
+    kept: int = LEAST_POINTS
     answers: AnswerCache | None = field(default=None, repr=False, compare=False)
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
@@ -115,11 +116,11 @@ class Subject:
 
     @property
     def own(self) -> dict[str, float]:
-        """The values here of the parameters that vary."""
+        """The present values of the parameters that vary."""
         return {name: self.oracle.parameters[name] for name in (self.other_values[0] if self.other_values else ())}
 
     def at(self, parameters: Mapping[str, float]) -> Subject:
-        """The same where parameters of the loss have these values. Raises UsageError for one that the candidate does not take."""
+        """The subject with these values of the loss's parameters. Raises UsageError for a parameter that the candidate does not take."""
         own = self.oracle.parameters
         if all(own[name] == value for name, value in parameters.items()):
             return self
@@ -138,52 +139,52 @@ class Subject:
 
     @property
     def scored(self) -> Oracle:
-        """The truth of linear scores, or of scores, which some laws are about."""
+        """The oracle of a loss with labels. Only for laws that apply to those."""
         assert self.oracle.scored is not None
         return self.oracle.scored
 
     @property
     def named(self) -> InstanceOracle:
-        """The truth of a function of named inputs, which others are about."""
+        """The oracle of a function of named inputs. Only for laws that apply to those."""
         assert self.oracle.named is not None
         return self.oracle.named
 
     @property
     def form(self) -> Form:
-        """What these are a function of."""
+        """The form of a loss with labels."""
         return self.scored.objective.form
 
     def forget(self) -> None:
-        """What was answered."""
+        """Drops the cached answers."""
         for subject in (self, *self.elsewhere.values()):
             if subject.answers is not None:
                 subject.answers.clear()
 
     def forget_all(self) -> None:
-        """What was answered, and what was derived."""
+        """Drops the cached answers and truths."""
         self.forget()
         for subject in (self, *self.elsewhere.values()):
             subject.truths.clear()
             subject.answered.clear()
 
-    def ask(self, case: Case) -> Answer:
-        """What the candidate answers at the case now."""
+    def call(self, case: Case) -> Answer:
+        """The candidate's answer at a case by a new call, whatever is cached: for laws about behaviour."""
         return self.candidate(**case.values)
 
-    def reply(self, case: Case) -> Answer:
-        """What the candidate answers at the case, whatever that is."""
-        return self.ask(case) if self.answers is None else self.answers.of(case, self.ask)
+    def raw_answer(self, case: Case) -> Answer:
+        """The candidate's answer at a case, cached or new, even where it is not finite and need not be."""
+        return self.call(case) if self.answers is None else self.answers.of(case, self.call)
 
     def answer(self, case: Case) -> Answer:
-        """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
-        found = self.reply(case)
+        """The `raw_answer` as evidence. Raises OutOfRange where it is not finite and need not be."""
+        found = self.raw_answer(case)
         lost = not np.isfinite(found.gradient).all() or (self.candidate.has_loss and not isfinite(found.value))
         if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
 
     def value(self, case: Case) -> float:
-        """The loss alone, where the candidate answers that without its gradient. Raises OutOfRange as `answer` does."""
+        """The loss, without the gradient where the candidate can. Raises OutOfRange as `answer` does."""
         way = self.candidate
         if not way.answers_alone:
             return self.answer(case).value
@@ -191,32 +192,32 @@ class Subject:
         return found if isfinite(found) else self.answer(case).value
 
     def excused(self, truth: Point, value: float, gradient: NDArray[np.floating]) -> bool:
-        """Whether an answer is not finite and need not be there."""
+        """Whether an answer is not finite at a point where it need not be."""
         return truth.excuses(value if self.candidate.has_loss else 0.0, gradient)
 
     def is_outside(self, case: Case) -> bool:
-        """Whether code that is its own formula was asked away from its example when it raised, where its domain may end: the case is, or a
-        step from it is, since at the case itself it answers.
+        """Whether code that is its own formula raised away from its example, where its domain may end: the case lies away from it, or the
+        code answers at the case and raised at a step from it.
         """
         if self.oracle.is_elsewhere(case.values):
             return True
         if self.oracle.code is None:
             return False
         try:
-            self.ask(case)
+            self.call(case)
         except Misbehaviour:
             return False
         return True
 
     def once(self, question: str, ask: Callable[[], T]) -> T:
-        """The answer to a question about the candidate that does not depend on the case."""
+        """The cached result of a question about the candidate that does not depend on the case."""
         if question not in self.answered:
             self.answered[question] = ask()
         found: T = self.answered[question]
         return found
 
     def truth(self, case: Case) -> Point:
-        """What is true there. The latest points are kept, since a law asks for one several times."""
+        """The truth at a case. The latest are cached, since a law needs one several times."""
         key = case.key
         if key not in self.truths:
             self.truths[key] = self.oracle.at(**case.values)
@@ -226,7 +227,7 @@ class Subject:
 
 
 def within(value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
-    """The evidence that a value lies within `noise` of a true ball: none where that has no end."""
+    """Evidence that a value lies within `noise` of a ball around the true value; the allowance is infinite if the ball is unbounded."""
     middle, half = float(truth.mid()), float(truth.rad())
     outside = float(np.maximum(abs(value - middle) - half, 0.0))  # NaN stays NaN
     told = where | {"measured": value, "expected": middle}
@@ -234,24 +235,24 @@ def within(value: float, truth: arb, noise: float, magnitude: float, **where: An
     return Evidence(measured=outside, allowed=allowed, magnitude=magnitude, width=half, where=told)
 
 
-def always(_: Subject) -> str | None:
-    """Applies to everything."""
+def nowhere(_: Subject) -> str | None:
+    """Inapplicable to nothing."""
     return None
 
 
-def claims_convexity(subject: Subject) -> str | None:
-    """Applies where the loss claims to be convex and the penalty is."""
+def unless_convex(subject: Subject) -> str | None:
+    """Inapplicable unless the loss claims to be convex and the penalty is convex."""
     return None if subject.oracle.claims_convexity else "the loss does not claim convexity"
 
 
-def in_full_precision(subject: Subject) -> str | None:
-    """Applies where answers are not in half precision."""
+def unless_precise(subject: Subject) -> str | None:
+    """Inapplicable to candidates that answer in half precision."""
     half = subject.oracle.half
     return None if half is None else f"it answers in {half}, where rounding swamps every decrease that is certain"
 
 
-def has_switches(subject: Subject) -> str | None:
-    """Applies where there are kinks."""
+def unless_kinked(subject: Subject) -> str | None:
+    """Inapplicable to functions without kinks."""
     return None if subject.oracle.has_switches else "the formula has no switches: no max, abs or comparison"
 
 
@@ -260,12 +261,12 @@ def _never(_: Subject) -> bool:
 
 
 def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[Subject, Case], Measurement]:
-    """The same question, undecided where an answer that it needs is out of range."""
+    """The measurement, undecided where a needed answer is out of range."""
 
     @wraps(measure)
     def decided(subject: Subject, case: Case) -> Measurement:
         try:
-            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+            with np.errstate(all="ignore"):  # the suite's warnings would be taken for the candidate's
                 return process_globals.undisturbed(lambda: measure(subject, case), subject.forget_all)
         except OutOfRange:
             return Measurement(undecided=OUT_OF_RANGE)
@@ -281,36 +282,45 @@ def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
-
-    `judges` are the candidate's answers that may be what is wrong where it is broken, the likeliest first, where diagnosis starts: none of
-    a law about how the candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only, one that
-    `needs_gradient` nothing of values alone. `screen` is its inequality on many problems at once, in double precision: it finds suspects
-    for `measure`. Of subjects of which it `only_tells` limitations it is never broken.
-
-    One that is `decisive` stays where recorded code leaves it silent: the verdict on such code rests on these. One that `steers` compares
-    an answer with the truth: the nearer that is to what it allows, the nearer it is to breaking any other law. One that is `of_behaviour`
-    is about what the candidate does wherever it is asked, whatever properties its inputs have there.
-    """
+    """An inequality that right code satisfies at every input, with how it is measured and what it is asked of."""
 
     name: str
     statement: str
+    """The inequality in words, for users."""
     measure: Callable[[Subject, Case], Measurement]
+    """Returns a measurement and never judges."""
     judges: tuple[str, ...] = ()
-    inapplicable: Callable[[Subject], str | None] = always
+    """The candidate's answers that may be wrong if the law is broken, the likeliest first, where diagnosis starts; none for behaviour."""
+    inapplicable: Callable[[Subject], str | None] = nowhere
+    """The reason why the law does not apply to a subject, or None."""
     needs_loss: bool = False
+    """Whether it does not apply to objectives that return only gradients."""
     needs_gradient: bool = True
+    """Whether it does not apply to values alone."""
     decisive: bool = False
+    """Whether the verdict on recorded code rests on it: where it cannot decide there, it is reported silent, and not left out."""
     steers: bool = False
+    """Whether it compares an answer with the truth: the greater its strain, the nearer the case is to breaking other laws."""
     of_behaviour: bool = False
+    """Whether it is about the candidate's behaviour at any inputs, whatever their properties."""
+    of_arithmetic: bool = False
+    """Whether its strain measures the quality of the candidate's arithmetic: of recorded code it is shown with the digits of balls."""
+    in_balls: bool = False
+    """Whether balls judge recorded code at the example itself: differences, which others are about, double precision decides as well."""
+    of_signs: bool = False
+    """Whether, where it holds for recorded code, it reports what was not examined: signs that the example lacks."""
+    along_lines: bool = False
+    """Whether it asks recorded code along lines, at ten points or more for each case."""
     screen: Screen | None = None
+    """The inequality on many problems at once, in double precision: it finds suspects for `measure`."""
     only_tells: Callable[[Subject], bool] = _never
+    """Whether it only tells limitations of a subject, and is never broken."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measure", _within_range(self.measure))
 
     def why_not(self, subject: Subject) -> str | None:
-        """The reason why the law does not apply, None where it does."""
+        """The reason why the law does not apply; None where it does."""
         if self.needs_gradient and not subject.candidate.has_gradient:
             return NO_GRADIENT
         return "the candidate returns no loss" if self.needs_loss and not subject.candidate.has_loss else self.inapplicable(subject)

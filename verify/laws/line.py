@@ -1,9 +1,9 @@
-"""A case seen along one direction: the loss on exact points x + td, and how far rounding may carry each value."""
+"""The candidate and the truth along a line: the loss at exact points x + td, and the rounding bound of each value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -16,22 +16,23 @@ from verify.difference import Floats, ladder, moved
 from verify.evidence import Evidence
 from verify.laws.law import Subject
 from verify.oracle import Point, Value, precise
-from verify.rounding import FARTHEST
+from verify.rounding import MAX_SCORE_STEP
 
 T = TypeVar("T")
 
-JUMP = "the loss jumps within the steps, or may: one that does not would decide it"
+MAY_JUMP = "the loss jumps within the steps, or may: one that does not would decide it"
 
 
 @dataclass(frozen=True)
 class Line:
     """`case.x` is on the grid on which steps along `d` are exact: see `through`. What does not depend on the candidate is derived once for
-    all laws that look along it.
+    all laws that use the line.
     """
 
     subject: Subject
     case: Case
     d: Floats
+    _values: dict[float, Value] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def here(self) -> Answer:
@@ -40,11 +41,11 @@ class Line:
 
     @cached_property
     def truth(self) -> Point:
-        """What is true at x."""
+        """The truth at x."""
         return self.subject.truth(self.case)
 
     def point(self, t: float) -> Floats | None:
-        """X + td; None where it would have to be rounded, or lies outside the domain of what is differentiated."""
+        """The point x + td; None where it would have to be rounded, or lies outside the domain."""
         x = moved(self.case.x, self.d, t)
         return x if x is not None and self.subject.oracle.contains(self.case.at(x).values) else None
 
@@ -56,8 +57,8 @@ class Line:
     def noise(self) -> float:
         """ε: the rounding bound of one loss value anywhere on the ladder.
 
-        Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step;
-        where f is not, every rung is asked.
+        Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step; where f is
+        not convex, every rung is evaluated.
         """
         return self._once("noise", self._noise)
 
@@ -67,8 +68,8 @@ class Line:
         return self._greatest(t for h in steps for t in (h, -h))
 
     def noise_at(self, *steps: float) -> float:
-        """ε: the rounding bound of a loss value at x, and at x + td for these t of the ladder. Where f is convex that is `noise`, which
-        costs less than they do.
+        """ε: the rounding bound of a loss value at x, and at x + td for these t of the ladder. For convex f it is `noise`, which is
+        cheaper.
         """
         return self.noise if self.subject.oracle.claims_convexity else self._greatest(steps)
 
@@ -84,16 +85,12 @@ class Line:
         return self.truth.once((what, self.d.tobytes()), derived)
 
     def at(self, t: float) -> Value:
-        """What is true of the loss at x + td, a point of the ladder."""
+        """The truth of the loss at x + td, a point of the ladder."""
         if t not in self._values:
             x = moved(self.case.x, self.d, t)
             assert x is not None
             self._values[t] = self.subject.truth(self.case.at(x)).value
         return self._values[t]
-
-    @cached_property
-    def _values(self) -> dict[float, Value]:
-        return {}
 
     @cached_property
     def slope(self) -> float:
@@ -102,7 +99,7 @@ class Line:
 
     @cached_property
     def slope_noise(self) -> float:
-        """How far rounding may carry ⟨g, d⟩."""
+        """The rounding bound of ⟨g, d⟩."""
         return self._once("slope noise", lambda: float(np.sum(self.truth.gradient.radius * np.abs(self.d))))
 
     @cached_property
@@ -112,9 +109,9 @@ class Line:
 
     @precise
     def exactly(self, method: str, h: float) -> tuple[arb, float]:
-        """What D⁺(h) or D⁰(h) is off by without any rounding, and how far rounding may carry it: from the true values at its ends.
+        """The error of D⁺(h) or D⁰(h) without rounding, and its rounding bound, from the true values at its ends.
 
-        An enclosure over a long step is wide where this is not, and `noise` is that of the longest step.
+        Over a long step this is narrower than an enclosure, and its rounding bound smaller than `noise`, which is that of the longest step.
         """
         here, slope, ahead = self.truth.value, self.truth.along(self.d, 0.0, 0.0)[1], self.at(h)
         if method == "forward":
@@ -123,7 +120,7 @@ class Line:
         return (ahead.exact - behind.exact) / (2 * h) - slope, (ahead.radius + behind.radius) / (2 * h) + self.slope_noise
 
     def is_torn(self, found: Evidence, low: float, high: float) -> bool:
-        """Whether what breaks a law of loss values at two ends may come from a jump between them, which no slope tells of."""
+        """Whether a broken comparison of two loss values may be explained by a jump of f between them."""
         return not found.strain <= 1 and self.truth.jumps(self.d, low, high)
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
@@ -133,8 +130,8 @@ class Line:
 
 
 def through(subject: Subject, case: Case, d: Floats) -> Line:
-    """The line through the case's point, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
-    from moving any score by more than FARTHEST: with large features it would leave the range in which code is right.
+    """The line through the case's point, rounded to the grid. Its direction is divided by the power of two that keeps a unit step from
+    moving any score by more than MAX_SCORE_STEP: with large features it would leave the range in which code is accurate.
     """
     point, along = subject.truth(case).once(("through", d.tobytes()), lambda: _on_grid(subject, case, d))
     return Line(subject, point, along)
@@ -142,5 +139,5 @@ def through(subject: Subject, case: Case, d: Floats) -> Line:
 
 def _on_grid(subject: Subject, case: Case, d: Floats) -> tuple[Case, Floats]:
     x, d = subject.oracle.stretched(case.values, d)
-    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.oracle.moves(case.values, d) / FARTHEST)))
+    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.oracle.moves(case.values, d) / MAX_SCORE_STEP)))
     return case.at(x), np.asarray(d * d.dtype.type(shrink))

@@ -1,8 +1,8 @@
-"""Arguments that do not fit each other, or that a domain excludes: which of them does a candidate take without a word?
+"""Arguments that do not fit each other, or that a domain excludes: which of them does a candidate accept silently?
 
-Compiled code may answer by reading and writing outside its arrays, so the questions are asked in a forked copy of the process,
-which may be lost: one for all, and another for those that are left where it is. A candidate that cannot even answer a valid
-question there (thread pools do not survive a fork) is not asked.
+Compiled code may read and write outside its arrays, so the calls are made in a forked copy of the process, which may be lost: one copy for
+all calls, and another for those that remain where it is lost. A candidate that cannot even answer a valid call there (thread pools do not
+survive a fork) is not tested.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from verify.spec.domains import Domain, Finite, Label
 from verify.spec.function import UPSTREAM
 
 SIZE, TRIES = 3, 4
-"""Of each dimension of named inputs, so that one less is no 1, which stands for any number; and values at which an answer is looked for."""
+"""The size of each dimension of named inputs, so that one less is not 1, which fits any size by broadcasting; and the number of points at
+which an answer is looked for.
+"""
 
 REFUSED, TAKEN = b"r", b"t"
 
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
-    """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
+    """One limitation for each kind of misuse that is accepted. Empty where processes cannot be forked."""
     if (named := subject.oracle.named) is not None:
         return _of_inputs(subject, named.problem, dtype) if sys.platform != "win32" else ()
     objective, loss = subject.scored.objective, subject.scored.objective.loss
@@ -43,8 +45,8 @@ def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
 
 
 def _reactions(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]]) -> tuple[str, ...] | None:
-    """What it does about each, None where it does not take the valid `case`. One at which a copy was lost is the first that another copy is
-    asked: what came before may have done the harm.
+    """The reactions to each wrong call; None where the valid `case` is not accepted. A call at which a copy was lost is repeated first in a
+    new copy: earlier calls may have done the damage.
     """
     named = dict(wrongs)
     asks = [partial(_ask, subject, c) for c in (case, *named.values())]
@@ -70,9 +72,9 @@ def _misuses(case: Case, form: Form, *, classes: bool, rows: bool) -> Iterator[t
 
 
 def _of_inputs(subject: Subject, problem: Problem, dtype: str) -> tuple[str, ...]:
-    """The same of named inputs, beside ordinary values: at an end of a domain there may be no answer to these.
+    """The limitations of a function of named inputs, tried at ordinary values: at an end of a domain there may be no answer.
 
-    Nothing is asked of code that is its own formula, whose domains nobody has stated.
+    Code that is its own formula is not tested, since its domains are unknown.
     """
     for seed in range(TRIES if problem.example is None else 0):
         case = Case(values=small(problem, size=SIZE, seed=seed, dtype=dtype), family="misuse", differentiated=problem.differentiated)
@@ -83,7 +85,7 @@ def _of_inputs(subject: Subject, problem: Problem, dtype: str) -> tuple[str, ...
 
 
 def _outside(problem: Problem, case: Case) -> Iterator[tuple[str, Case]]:
-    """One number of each input that its domain excludes, and each input that is shorter than one beside it."""
+    """Cases with one number that the domain of an input excludes, and cases with an input shorter than another along a shared dimension."""
     arrays = [i for i in problem.inputs if i.dims and i.parameter is None and i.name not in (UPSTREAM, WEIGHTS)]
     for i in arrays:
         for what, value in _none_of(problem, i):
@@ -98,7 +100,7 @@ def _outside(problem: Problem, case: Case) -> Iterator[tuple[str, Case]]:
 
 
 def _none_of(problem: Problem, i: Input) -> Iterator[tuple[str, float]]:
-    """Numbers that are none of an input's, with what they are."""
+    """Numbers outside an input's domain, with a description."""
     domain, where = i.domain, "" if i.name == TARGET else f" in {i.name}"
     if isinstance(domain, Label):
         if domain.size.isdigit() or any(domain.size in j.dims for j in problem.inputs):
@@ -115,13 +117,13 @@ def _none_of(problem: Problem, i: Input) -> Iterator[tuple[str, float]]:
 
 
 def _reaction(said: bytes) -> str:
-    """What to say of it: "takes", nothing where it is refused, else what becomes of the process."""
+    """The reaction in words: "takes", empty where the call is refused, else the fate of the process."""
     return {REFUSED: "", TAKEN: "takes", HANGS: "hangs on", STARVED: ""}.get(said, "crashes the interpreter on")
 
 
 def _ask(subject: Subject, case: Case) -> bytes:
     try:
-        answer = subject.ask(case)
+        answer = subject.call(case)
     except Misbehaviour:
         return REFUSED
     finite = (np.isfinite(answer.value) or not subject.candidate.has_loss) and np.all(np.isfinite(answer.gradient))

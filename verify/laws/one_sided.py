@@ -1,15 +1,15 @@
 """D⁺(h) → f'(x; d), −D⁻(h) → f'(x; −d), D⁰ → their mean: on a kink each side has its own slope.
 
-For small h, before the next kink, each quotient lies within h/2·[f''] and its rounding of the one-sided derivative, which is
-max ⟨g, d⟩ over the subdifferential. A kink that only rounding puts at x counts with its distance, as across kinks. ⟨g, d⟩ of the
-candidate is not compared with D⁰: it need not be equal.
+For small h, before the next kink, each quotient lies within h/2·[f''] and its rounding of the one-sided derivative, which is max ⟨g, d⟩
+over the subdifferential. A kink that only rounding moved away from x counts with its distance, as in `crossing`. ⟨g, d⟩ of the candidate is
+not compared with D⁰, since it need not be equal.
 """
 
 from verify.cases import Case
 from verify.difference import Floats, backward, centred, direction, forward
 from verify.evidence import LOSS, Measurement
 from verify.laws.crossing import UNCLEAR, mean_slope
-from verify.laws.law import Law, Subject, has_switches, within
+from verify.laws.law import Law, Subject, unless_kinked, within
 from verify.laws.line import through
 from verify.oracle import KinkOnSegment, Point, Stretch
 from verify.rounding import AT_START
@@ -48,7 +48,9 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 
 def _path(truth: Point, d: Floats, h: float) -> list[Stretch]:
-    """That of a step all kinks of which are at its start, up to rounding: a margin of 0.9 is met by no float exactly. Else nothing."""
+    """The path of a step whose kinks are all at its start, up to rounding, since no float meets a margin of 0.9 exactly; empty for other
+    steps.
+    """
     for stretches in range(1, MOST_AT_START + 2):
         path = truth.path(d, h, stretches)
         if path[-1].end == h:
@@ -63,6 +65,7 @@ LAW = Law(
     statement="D⁺ → f'(x; d) and D⁻ → −f'(x; −d) on kinks",
     measure=measure,
     judges=(LOSS,),
-    inapplicable=has_switches,
+    inapplicable=unless_kinked,
     needs_loss=True,
+    along_lines=True,
 )

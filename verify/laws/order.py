@@ -1,9 +1,9 @@
 """D⁺(h) − ⟨g, d⟩ ∈ h/2·[f''] ± r and D⁰(h) − ⟨g, d⟩ ∈ h²/6·[f'''] ± r: differences converge to the gradient at their order.
 
-[f''] and [f'''] are enclosures along d over the segment x ± hd, which must cross no kink; r = 2ε/h (forward) or ε/h (centred)
-plus the rounding of ⟨g, d⟩, with ε the rounding bound of one loss value. The envelope has two sides: inside the window, where its
-lower side is at least WINDOW·r on two neighbouring rungs, an error within it does fall like h (like h²), so the order
-is confirmed, not only bounded. Where the truncation term is identically zero the quotient is *exact*, and that is asked.
+[f''] and [f'''] are enclosures along d over the segment x ± hd, which must cross no kink; r = 2ε/h (forward) or ε/h (centred) plus the
+rounding of ⟨g, d⟩, with ε the rounding bound of one loss value. The envelope has two sides: inside the window, where its lower side is at
+least WINDOW·r on two neighbouring rungs, an error within it does fall like h (like h²), so the order is confirmed, not only bounded. Where
+the truncation term is identically zero, the quotient must be *exact*.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ class Rung:
 
     @property
     def in_window(self) -> bool:
-        """Whether truncation certainly dominates rounding, so that the order can be seen."""
+        """Whether truncation certainly dominates rounding, so that the order shows."""
         return float(self.truncation.abs_lower()) >= WINDOW * self.rounding
 
     def closer(self, line: Line) -> Rung:
-        """The same rung by the true values at its ends."""
+        """The rung with its truncation from the true values at its ends."""
         truncation, rounding = line.exactly(self.method, self.h)
         return replace(self, truncation=truncation, rounding=rounding)
 
     def evidence(self, line: Line) -> Evidence:
-        """The error against its envelope."""
+        """Evidence on the error against its envelope."""
         found = within(self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
         middle = float(self.truncation.mid())
         return replace(found, where=found.where | {"measured": line.slope + self.error, "expected": line.slope + middle})
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence for each method and rung on which no kink is crossed."""
+    """One piece of evidence for each method and rung on which no kink is crossed."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
         return Measurement(undecided="on a kink")
@@ -88,7 +88,7 @@ def _smooth(line: Line) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
             except KinkOnSegment:
                 continue
             if not all(c.is_finite() for c in taylor):
-                continue  # the segment is too long for its enclosures to say anything
+                continue  # the enclosures over this segment are too wide
             yield h, ahead, behind, taylor
         found += 1
 
@@ -98,7 +98,7 @@ def _by_method(rungs: list[Rung]) -> list[list[Rung]]:
 
 
 def _closer(line: Line, rungs: list[Rung]) -> list[Rung]:
-    """Two neighbouring rungs that confirm their order by the true values at their ends; none if no two do."""
+    """Two neighbouring rungs that confirm their order by the true values at their ends; empty if none do."""
     for rs in _by_method(rungs):
         for pair in pairwise(rs):
             # The rounding at x alone is part of that of every rung: where it swamps the enclosure, the truth is swamped, too.
@@ -110,19 +110,19 @@ def _closer(line: Line, rungs: list[Rung]) -> list[Rung]:
 
 
 def _confirmed(rungs: list[Rung]) -> bool:
-    """Two neighbouring rungs inside the window, the truncation falling from one to the other like the order."""
+    """Whether two neighbouring rungs inside the window have truncation terms that fall from one to the other like the order."""
     return any(a.in_window and b.in_window and a.h == 2 * b.h and _falls(a, b) for a, b in pairwise(rungs))
 
 
 def _falls(longer: Rung, shorter: Rung) -> bool:
-    """Whether truncation falls by 2 (by 4) rather than by a power of two beside it; over an enclosure of several sizes it may."""
+    """Whether truncation falls by 2 (by 4) and not by a neighbouring power of two; an enclosure of several sizes may fit both."""
     power = 1 if longer.method == "forward" else 2
     ratio = longer.truncation / shorter.truncation
     return not (ratio < 2 ** (power - 0.5) or ratio > 2 ** (power + 0.5))
 
 
 def _exact(rungs: list[Rung], size: float) -> bool:
-    """The truncation term is identically zero, and some rung sees the slope well above its rounding."""
+    """Whether the truncation term is identically zero, with the slope well above its rounding at some rung."""
     return all(r.truncation.is_zero() for r in rungs) and any(0 < WINDOW * r.rounding <= size for r in rungs)
 
 
@@ -132,4 +132,5 @@ LAW = Law(
     measure=measure,
     judges=(GRADIENT, LOSS),
     needs_loss=True,
+    along_lines=True,
 )

@@ -1,35 +1,30 @@
-"""A candidate computes and does nothing else: inputs, earlier answers and what a process shares stay as they are.
+"""A candidate computes and does nothing else: inputs, earlier answers and shared state of the process stay as they are.
 
-Read-only, strided and Fortran-ordered inputs give the same answer, up to rounding since another memory order may sum in
-another order, or are refused by an exception, which is a limitation and not a break.
+Read-only, strided and Fortran-ordered inputs give the same answer up to rounding, since another memory order may sum in another order, or
+are refused by an exception, which is a limitation and not a break.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from itertools import repeat
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
+from verify.candidates import Answer, Candidate, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
 from verify.candidates.signature import is_seed
 from verify.cases import Case
-from verify.evidence import LOSS, Evidence, Measurement
-from verify.laws.compared import close, entrywise
-from verify.laws.consistency import OTHERWISE
+from verify.evidence import Evidence, Measurement
+from verify.laws.compared import apart
+from verify.laws.consistency import INCONSISTENT, agreed, elsewhere
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
-from verify.problem.sampling import NEARER, on_the_way
-
-CERTAIN = 2.0**-4
-"""Of what sums may be off by: answers that are no farther apart are the same, whatever the truth allows beside."""
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
+    """Raises Misbehaviour where something is changed; compares the answers for other memory layouts."""
     with process_globals.noting() as seen, borrowed():
         measurement = _measured(subject, case)
     if seen:
@@ -42,9 +37,10 @@ def _measured(subject: Subject, case: Case) -> Measurement:
     arguments = subject.candidate.arguments(**case.values)
     first = _watched(subject, arguments, left)
     kept = first.gradient.copy()
-    _remembers(subject, arguments, left)
+    _remembers(subject, case, arguments, left)
     if not np.array_equal(first.gradient, kept, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
+    left += _stale(subject, case)
     _declared(subject, case, kept)
     evidence, limitations = [Evidence(measured=0.0, allowed=0.0)], []
     for what, laid_out in _layouts(arguments):
@@ -55,7 +51,7 @@ def _measured(subject: Subject, case: Case) -> Measurement:
                 raise
             limitations.append(f"refuses {what} arrays")  # never another answer
             continue
-        for e in _compared(subject, case, what, answer, first.value, kept):
+        for e in apart(subject, case, what, answer, first.value, kept):
             if not e.strain <= 1:
                 raise Misbehaviour("nondeterministic", _otherwise(what, e))
             evidence.append(e)
@@ -65,7 +61,7 @@ def _measured(subject: Subject, case: Case) -> Measurement:
 
 
 def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> Answer:
-    """The answer, with everything compared before and after; what is `left` behind and breaks nothing is told there."""
+    """The answer, with inputs and shared state compared before and after; harmless leftovers are added to `left`."""
     before, seen = _copies(arguments), list[str]()
     writeable = [isinstance(a, np.ndarray) and a.flags.writeable for a in arguments]
     answer = replace(subject.candidate, f=watched(subject.candidate.f, seen, left)).answer(arguments)
@@ -89,39 +85,19 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
 
 
 def _takes_a_seed(subject: Subject) -> bool:
-    """Whether an input is one, by its name: who hands it in asks for these random numbers, and for the same again."""
+    """Whether an input is a seed, by its name: a caller who passes it wants the same random numbers again."""
     return any(map(is_seed, subject.candidate.names))
 
 
 def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:
-    """Raises Misbehaviour where the gradient's dtype cannot hold what is due: an array of integers is right where all of it is whole."""
+    """Raises Misbehaviour where the gradient's dtype cannot hold the true gradient: an integer array is right only where all entries are
+    whole.
+    """
     change = f"returns a gradient of dtype {gradient.dtype} where {case.dtype} went in"
     if np.issubdtype(gradient.dtype, np.floating) and gradient.dtype.itemsize < case.x.dtype.itemsize:
         raise Misbehaviour("dtype", f"{change}: digits are lost")
     if np.issubdtype(gradient.dtype, np.integer) and subject.truth(case).gradient.distance(gradient.astype(case.dtype)).strain > 1:
         raise Misbehaviour("dtype", f"{change}: fractions are lost")
-
-
-def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: float, gradient: np.ndarray) -> Iterator[Evidence]:
-    """The answer for another layout beside the first; a gradient only where no tie lets the candidate choose. They may be as far apart as
-    the truth allows two answers, and as sums of numbers of the answer's own size: what is wrong need not vary.
-    """
-    truth, slopes = subject.truth(case), float(np.max(np.abs(gradient), initial=0.0))
-    sums = [2 * truth.careful(size) for size in (abs(value), slopes)]
-    if subject.oracle.code is not None:  # whose truth takes longest to derive, where no other law has asked for it
-        alike = [
-            close("loss", answer.value, value, sums[0], abs(value), answer=LOSS),
-            entrywise(what, answer.gradient, gradient, np.full(gradient.shape, sums[1]), np.full(gradient.shape, slopes)),
-        ]
-        if all(e.strain <= CERTAIN for e in alike):
-            yield from alike
-            return
-    if any(subject.excused(truth, v, g) for v, g in ((answer.value, answer.gradient), (value, gradient))):
-        return  # an infinity on the way is NaN or infinity in the end, as the sums are arranged
-    if subject.candidate.has_loss:
-        yield close("loss", answer.value, value, 2 * truth.value.radius + sums[0], truth.value.magnitude, answer=LOSS)
-    if truth.gradient.is_single:
-        yield entrywise(what, answer.gradient, gradient, 2 * truth.gradient.radius + sums[1], truth.gradient.magnitude)
 
 
 def _otherwise(what: str, e: Evidence) -> str:
@@ -131,26 +107,23 @@ def _otherwise(what: str, e: Evidence) -> str:
     )
 
 
-def _remembers(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> None:
-    """Asks again with the same array objects and other numbers in them, as far away as it answers at all."""
-    others = _copies(arguments)
-    subject.candidate.change(others)
-    changed = _copies(arguments)
-    for there in zip(*(_on_the_way(a, b) for a, b in zip(arguments, others, strict=True)), strict=True):
+def _remembers(subject: Subject, case: Case, arguments: tuple[Any, ...], left: list[str]) -> None:
+    """Asks again with the same array objects and other numbers in them, at the first other point where it answers."""
+    changed, way = _copies(arguments), subject.candidate
+    for there in elsewhere(subject, case):
         _write(changed, arguments)
-        subject.candidate.answer(changed)
-        _write(changed, there)
+        way.answer(changed)
+        _write(changed, way.arguments(**there.values))
         again = _answer(partial(_watched, subject, changed, left))
-        fresh = _answer(partial(subject.candidate.answer, _copies(there)))
+        fresh = _answer(partial(way, **there.values))
         if isinstance(again, Misbehaviour) and isinstance(fresh, Answer):
             raise again
         if isinstance(again, Misbehaviour) or isinstance(fresh, Misbehaviour):
             continue
-        if _same(again, fresh):
+        if agreed(subject, there, fresh, again) is not None:
             return
-        if not _same(fresh, subject.candidate.answer(_copies(there))):
-            raise Misbehaviour("nondeterministic", OTHERWISE)
-        raise Misbehaviour("nondeterministic", REMEMBERS)
+        steady = agreed(subject, there, fresh, way(**there.values)) is not None
+        raise Misbehaviour("nondeterministic", REMEMBERS if steady else INCONSISTENT)
     left.append(REFUSES)
 
 
@@ -158,8 +131,32 @@ REMEMBERS = "remembers its answer by the identity of the array, not by what is i
 REFUSES = "refuses other numbers beside these: whether it remembers its answer was not asked"
 
 
-def _on_the_way(a: Any, b: Any) -> Iterator[Any]:
-    return on_the_way(a, b) if isinstance(a, np.ndarray) else repeat(b, len(NEARER) + 1)
+STALE = (
+    "its gradient depends on where its loss was called last: grad(x) is right behind loss(x) alone, and an optimiser may call the loss "
+    "elsewhere in between"
+)
+
+
+def _stale(subject: Subject, case: Case) -> Iterator[str]:
+    """A note where a separate gradient is another one once the loss was called elsewhere, at the first point where it answers."""
+    way, f = subject.candidate, subject.candidate.f
+    if not isinstance(f, Candidate) or f.loss is None or not f.has_gradient or getattr(way, "backward", None):
+        return  # a backward pass belongs to the forward before it
+    for there in elsewhere(subject, case):
+
+        @wraps(f.loss)
+        def loss(*given: Any, there: Case = there, own: Callable[..., Any] = f.loss, **named: Any) -> Any:
+            value = own(*given, **named)
+            way(**there.values)
+            return value
+
+        fresh = _answer(partial(way, **case.values))
+        behind = _answer(partial(replace(way, f=replace(f, loss=loss)), **case.values))
+        if isinstance(fresh, Misbehaviour) or isinstance(behind, Misbehaviour):
+            continue
+        if agreed(subject, case, fresh, behind) is None and agreed(subject, case, fresh, way(**case.values)) is not None:
+            yield STALE
+        return
 
 
 def _write(arguments: tuple[Any, ...], numbers: tuple[Any, ...]) -> None:
@@ -169,7 +166,7 @@ def _write(arguments: tuple[Any, ...], numbers: tuple[Any, ...]) -> None:
 
 
 def _answer(ask: Callable[[], Answer]) -> Answer | Misbehaviour:
-    """What is answered, or how it is refused."""
+    """The answer, or the error by which it is refused."""
     try:
         return ask().kept()
     except Misbehaviour as error:
@@ -182,17 +179,13 @@ def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
 
 
-def _same(a: Answer, b: Answer) -> bool:
-    return np.array_equal(a.value, b.value, equal_nan=True) and np.array_equal(a.gradient, b.gradient, equal_nan=True)
-
-
 def _layouts(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for what, change in (("Fortran-ordered", np.asfortranarray), ("strided", _strided), ("read-only", _read_only)):
-        yield what, tuple(change(a) if isinstance(a, np.ndarray) else a for a in arguments)
+        yield what, tuple(change(a) if isinstance(a, np.ndarray) and a.ndim else a for a in arguments)
 
 
 def _strided(A: np.ndarray) -> np.ndarray:
-    """Every second entry of an array twice as long in every direction."""
+    """Every second entry of an array twice as long along every axis."""
     for axis in range(A.ndim):
         A = np.repeat(A, 2, axis=axis)
     return A[(slice(None, None, 2),) * A.ndim]

@@ -1,8 +1,8 @@
-"""f(x) = Σ w f(x′) and ∂f(x) = Σ w Aᵀ∂f(x′) for what a problem's relations say of it, up to the rounding bounds of all these places.
+"""f(x) = Σ w f(x′) and ∂f(x) = Σ w Aᵀ∂f(x′) for the relations of a problem, up to the rounding bounds at all these points.
 
-Parts of the laws `batches` and `symmetry`, asked of functions of named inputs. Where f changes at a known rate along a direction, the
-gradient must say so: where shifts change nothing its entries add up to 0, and ⟨∂f(x), x⟩ = k f(x) of degree k (Euler). Gradients are
-compared where no switch is ambiguous.
+Parts of the laws `batches` and `symmetry`, for functions of named inputs. Where f changes at a known rate along a direction, the gradient
+must agree: where shifts change nothing its entries add up to 0, and ⟨∂f(x), x⟩ = k f(x) for degree k (Euler). Gradients are compared where
+no switch is ambiguous.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ from verify.spec.relations import Relation
 Floats = NDArray[np.floating]
 T = TypeVar("T", float, NDArray[Any])
 
-NOTHING = "nothing to move, or no room for it: more entries would decide it"
+NOTHING_TO_MOVE = "nothing to move, or no room for it: more entries would decide it"
 
 
 def related(subject: Subject, asked: Callable[[Relation], bool]) -> list[Relation]:
-    """The relations that are asked for."""
+    """The problem's relations for which `asked` holds."""
     return [r for r in subject.oracle.relations if asked(r)]
 
 
 def measured(subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Measurement:
-    """Value, gradient and slope for each of them. Raises UsageError where one is false of the function: then nobody is judged by it."""
+    """Evidence on value, gradient and slope for each relation. Raises UsageError where a relation is false for the function itself: then no
+    candidate is judged by it.
+    """
     instance, evidence, lost = subject.named.instance, list[Evidence](), False
     for relation in related(subject, asked):
         for e in equations(instance, relation, case.values, case.seed):
@@ -52,12 +54,12 @@ def measured(subject: Subject, case: Case, asked: Callable[[Relation], bool]) ->
             slopes = [p.case.parted(p.truth.gradient.center) for p in places] if all(p.truth.gradient.is_single for p in places) else []
             uphold(instance.problem, relation, e, [p.truth.value.exact for p in places], slopes)
             evidence += _compared(e, here, there)
-    return Measurement(evidence=tuple(evidence)) if evidence else Measurement(undecided=OUT_OF_RANGE if lost else NOTHING)
+    return Measurement(evidence=tuple(evidence)) if evidence else Measurement(undecided=OUT_OF_RANGE if lost else NOTHING_TO_MOVE)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What is answered at a case, beside what is true there."""
+    """The answer at a case, beside the truth there."""
 
     case: Case
     answer: Answer
@@ -66,7 +68,7 @@ class Judged:
 
     @classmethod
     def of(cls, subject: Subject, case: Case) -> Judged:
-        """Raises OutOfRange where the answer says nothing."""
+        """The answer and the truth at a case. Raises OutOfRange where the answer decides nothing."""
         return cls(case, subject.answer(case), subject.truth(case), subject.candidate.has_loss)
 
     def along(self, direction: Values) -> Floats:
@@ -107,5 +109,5 @@ def _slope(e: Equation, here: Judged) -> Evidence:
 
 
 def _wider(radius: T, magnitude: T, own: float) -> T:
-    """A radius with room for our own roundings of what is at most so large."""
+    """The radius, increased by the suite's own roundings of values of at most this magnitude."""
     return (1 + own) * radius + own * magnitude

@@ -1,7 +1,8 @@
-"""The state that a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are.
+"""The state that a process shares: random numbers, numpy's error handling, functions, floating-point settings. A candidate leaves it as it
+is.
 
-Two kinds. What changes the numbers of whoever comes next, or what its code does, is a break. What else is left behind is a limitation,
-told and no break. What a library sets up when it is loaded or first asked is neither: where that may be, it counts only if it comes again.
+There are two kinds. Changing the numbers or the behaviour of code that runs later breaks the law. Leaving other things behind is a
+limitation. What a library sets up when it is loaded or first used is neither: where that is possible, an effect counts only if it recurs.
 """
 
 from __future__ import annotations
@@ -26,23 +27,19 @@ from typing import Any
 
 import numpy as np
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
-
+from verify import limits
 from verify.candidates import Candidate, errstate, float_environment, process_globals
 from verify.storage import folder
 
 UNLIKELY = 0x5EED_0DD
-"""A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
+"""A seed that no candidate sets: with a common one, a candidate that seeds the generators with it would change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shared:
-    """Something that all code of a process shares: what to say of whoever changes it, how it stands, and how to set it back. Whether it
-    `breaks` the law, and whether `once` is enough. A candidate may have it as its `own` from one question to the next; libraries may set
-    it `up` when they are loaded.
+    """A piece of state that all code of a process shares: what to say of a candidate that changes it, how to read it, and how to restore
+    it. `breaks` says whether a change breaks the law, and `once` whether one occurrence is enough. A candidate may keep it as its `own`
+    from call to call; libraries may set it `up` when they are loaded.
     """
 
     effect: str
@@ -58,11 +55,11 @@ class Shared:
 GENERATORS = "draws from numpy's global random numbers", "draws from Python's global random numbers"
 SEEDED = "seeds the global random numbers with its own seed: whoever draws next gets what follows that"
 DRAWN = 16
-"""Bytes that are drawn to see whether a generator stands where it was seeded: that it gives the same elsewhere has a chance of 2^-128."""
+"""Bytes drawn to see whether a generator is where it was seeded: another state gives the same bytes with probability 2^-128."""
 
 
 def _numpy_random() -> bytes:
-    """What numpy gives next, which is then seeded anew: a hundredth of the time that its whole state takes."""
+    """The next bytes of numpy's generator, which is then seeded again: that takes a hundredth of the time of reading its whole state."""
     drawn: bytes = np.random.bytes(DRAWN)  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
     np.random.seed(UNLIKELY)  # noqa: NPY002
     return drawn
@@ -75,7 +72,7 @@ def _python_random() -> bytes:
 
 
 def _stays(_: Any) -> None:
-    """Needs no more: whoever looks has seeded it anew."""
+    """Nothing to do: reading the state has seeded it again."""
 
 
 _borrowers = [0]
@@ -83,7 +80,9 @@ _borrowers = [0]
 
 @contextmanager
 def borrowed() -> Iterator[None]:
-    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before the outermost."""
+    """In the block the global random numbers are seeded, to see whether they are drawn from; afterwards their state before the outermost
+    block is restored.
+    """
     numbers = None if _borrowers[0] else (np.random.get_state(), random.getstate())  # noqa: NPY002  # which takes as long as some calls
     _borrowers[0] += 1
     try:
@@ -96,7 +95,7 @@ def borrowed() -> Iterator[None]:
 
 
 def seed_all(seed: int = 0) -> None:
-    """Seeds the global random numbers, where they are `borrowed`."""
+    """Seeds the global random numbers while they are `borrowed`."""
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
 
@@ -107,7 +106,7 @@ def _folder_as(before: str | None) -> None:
 
 
 def _filters_as(filters: list[Any]) -> None:
-    warnings.simplefilter("default", append=True)  # so that what the filters decided before is forgotten
+    warnings.simplefilter("default", append=True)  # resets the filters' registry of earlier warnings
     warnings.filters[:] = filters  # type: ignore[index]
 
 
@@ -121,11 +120,11 @@ def _another(before: tuple[str, Any], after: tuple[str, Any]) -> bool:
 
 
 ENVIRONMENT: Any = os.environ
-"""What a candidate may put something else in the place of."""
+"""The original mapping, which a candidate may replace."""
 
 
 def _variables() -> dict[Any, Any]:
-    """As the system has them: to decode them all takes longer than everything else that is looked at."""
+    """The environment variables as the system stores them: decoding them all takes longer than all other comparisons."""
     if os.environ is ENVIRONMENT:
         return dict(ENVIRONMENT._data)  # type: ignore[attr-defined]
     return {ENVIRONMENT.encodekey(str(name)): ENVIRONMENT.encodevalue(str(value)) for name, value in os.environ.items()}
@@ -142,12 +141,12 @@ def _variables_as(before: dict[Any, Any]) -> None:
 
 
 def _path_as(before: list[str]) -> None:
-    """As it was, but for what a library has added of its own: it may have to import from there."""
+    """Restores `sys.path`, except for folders of installed libraries that were added: they may be needed for later imports."""
     sys.path[:] = [*before, *(path for path in sys.path if path not in before and process_globals.is_installed(path))]
 
 
 def _umask() -> int:
-    """It cannot be asked for without setting it."""
+    """The umask: it cannot be read without setting it."""
     found = os.umask(0o077)
     os.umask(found)
     return found
@@ -203,31 +202,27 @@ def _timers() -> list[tuple[float, float]]:
 
 def _timers_as(before: list[tuple[float, float]]) -> None:
     """Stops those that did not run. One that ran is whoever's process this is: it may have rung meanwhile, as it was to."""
-    for timer, (left, _) in zip(TIMERS, before, strict=True):
-        if not left:
+    for timer, was in zip(TIMERS, before, strict=True):
+        if not any(was):
             signal.setitimer(timer, 0.0)
 
 
 def _begun(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> bool:
-    """Whether one runs that did not: their times pass by themselves."""
-    return any(now > 0 and not was for (was, _), (now, _) in zip(before, after, strict=True))
-
-
-LIMITS = [number for name in ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU") if (number := getattr(resource, name, None)) is not None]
+    """Whether one runs that did not: their times pass by themselves. Of one that rings again and again nothing may be left when it is
+    asked, just before it rings.
+    """
+    return any(left > 0 and not any(was) for was, (left, _) in zip(before, after, strict=True))
 
 
 def _limits() -> tuple[Any, ...]:
-    """Of files, their sizes and the processor's time, what the system gives; which processors, and before whom."""
+    """The system's limits, the allowed processors, and the priority."""
     processors = getattr(os, "sched_getaffinity", lambda _: None)(0)
-    return [resource.getrlimit(limit) for limit in LIMITS], processors, LIMITS and os.getpriority(os.PRIO_PROCESS, 0)
+    return limits.limits(), processors, limits.LIMITS and os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def _limits_as(before: tuple[Any, ...]) -> None:
-    """What was lowered for good stays so, by whatever user."""
-    for limit, (soft, _) in zip(LIMITS, before[0], strict=True):
-        hard = resource.getrlimit(limit)[1]
-        with suppress(OSError, ValueError):
-            resource.setrlimit(limit, (soft if hard == resource.RLIM_INFINITY or 0 <= soft <= hard else hard, hard))
+    """Restores them as far as possible: a hard limit stays lowered."""
+    limits.put_back(before[0])
     with suppress(OSError, AttributeError):
         os.sched_setaffinity(0, before[1])
     with suppress(OSError, AttributeError):
@@ -239,7 +234,7 @@ def _streams_as(streams: tuple[Any, Any, Any]) -> None:
 
 
 def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict[str, Any]:
-    """The functions of torch that look at a setting and set it, where torch is loaded."""
+    """The functions of torch that read a setting and set it, if torch is loaded."""
 
     def read() -> Any:
         return getattr(sys.modules.get("torch"), ask, lambda: None)()
@@ -252,7 +247,7 @@ def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict
 
 
 def _jax() -> dict[str, Any] | None:
-    """All that jax is configured by, where it is loaded."""
+    """The whole configuration of jax, if it is loaded."""
     return getattr(getattr(sys.modules.get("jax"), "config", None), "values", None)
 
 
@@ -265,9 +260,11 @@ def _jax_as(before: dict[str, Any] | None) -> None:
 
 
 def _loaded_before(differ: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Of what is None before its library is loaded."""
+    """`differ`, for state that is None before its library is loaded."""
     return lambda a, b: a is not None and b is not None and differ(a, b)
 
+
+LIMITED = Shared(effect="changes limits of its process", read=_limits, put_back=_limits_as, own=False, up=True)
 
 SHARED = (
     Shared(effect=GENERATORS[0], read=_numpy_random, put_back=_stays, breaks=True, once=True),
@@ -292,7 +289,7 @@ SHARED = (
     Shared(effect="changes when garbage is collected", read=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
     Shared(effect="changes hooks of the interpreter", read=_hooks, put_back=_hooks_as, up=True),
     Shared(effect="starts timers", read=_timers, put_back=_timers_as, differ=_begun),
-    Shared(effect="changes limits of its process", read=_limits, put_back=_limits_as, up=True),
+    LIMITED,
     Shared(effect="changes how often threads take turns", read=sys.getswitchinterval, put_back=sys.setswitchinterval),
     Shared(effect="changes how long numbers in text may be", read=sys.get_int_max_str_digits, put_back=sys.set_int_max_str_digits),
     Shared(effect="replaces standard streams", read=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
@@ -318,13 +315,13 @@ _at_first: States = {}
 
 
 def snapshot() -> States:
-    """How all of it stands, where random numbers are `borrowed`."""
+    """The present state of everything shared, with the random numbers `borrowed`."""
     return {shared: shared.read() for shared in SHARED}
 
 
 def remember(*, anew: bool) -> None:
-    """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
-    time leaves no trace in a later look. Only for a process that is the candidate's alone, or a block in which it is `apart`; there what is
+    """Takes the present state for that before the candidate's first call: a candidate that sets something to the same value each time
+    leaves no trace in later comparisons. Only for a process that is the candidate's alone, or a block in which it is `apart`; there what is
     remembered of its file stays, unless `anew`.
     """
     if anew or not _at_first:
@@ -333,29 +330,30 @@ def remember(*, anew: bool) -> None:
 
 
 APART = tuple(shared for shared in SHARED if shared.effect not in GENERATORS)
-"""What is looked at where one candidate comes after another: the global random numbers are `borrowed` in any case."""
+"""The state compared where one candidate follows another: the global random numbers are `borrowed` anyway."""
 
-_own: dict[Hashable, tuple[States, States]] = {}
-"""What each has changed, and how it stood before it was asked for the first time."""
+_own: dict[Hashable, tuple[States, States, States]] = {}
+"""What each has changed, how it stood before it was asked for the first time, and how it stood where it was asked last."""
 MOST = 64
-"""Candidates whose surroundings are remembered, as what is found out about them is."""
+"""Candidates whose surroundings are cached, as their conventions are."""
 
 
 @contextmanager
 def apart(candidate: Hashable) -> Iterator[None]:
-    """In the block surroundings are as this candidate, or the file that it stands in, has left them; then as before the block, for the next
-    one. Where a library is loaded in it, that stays as it was set up.
+    """In the block the surroundings are as this candidate, or its file, has left them; afterwards as before the block, for the next
+    candidate. The state of a library that was loaded in the block stays as the library set it up.
     """
     before, outer = {shared: shared.read() for shared in APART}, dict(_at_first)
-    left, first = _own.get(candidate, ({}, {}))
+    left, first, last = _own.get(candidate, ({}, {}, {}))
+    anew = {shared: before[shared] for shared in first if shared in last and shared.differ(last[shared], before[shared])}  # by the user
     _set(before, left)
     _at_first.clear()
-    _at_first.update(first)
+    _at_first.update(first | anew)
     try:
         yield
     finally:
         changed = {s: after for s, state in before.items() if s.differ(state, after := s.read())}
-        _own[candidate] = {shared: after for shared, after in changed.items() if shared.own}, dict(_at_first)
+        _own[candidate] = {shared: after for shared, after in changed.items() if shared.own}, dict(_at_first), before
         for old in list(_own)[:-MOST]:
             del _own[old]
         _at_first.clear()
@@ -366,14 +364,18 @@ def apart(candidate: Hashable) -> Iterator[None]:
 
 @contextmanager
 def importing(target: str, effects: list[str]) -> Iterator[None]:
-    """Tells what the import of a candidate in the block changes; nothing of it is put back, since the candidate may count on it. Of what
-    libraries set up, too, nothing is told where one was loaded.
+    """Collects in `effects` what the import of a candidate in the block changes; nothing is restored, since the candidate may rely on it,
+    but limits of the process, in which its judge needs room. What libraries set up is not reported where one was loaded.
     """
     before, modules = {shared: shared.read() for shared in APART if shared.effect not in PUT_BACK}, {*sys.modules}
-    yield
+    try:
+        yield
+    finally:
+        limited = LIMITED.read()
+        LIMITED.put_back(before[LIMITED])  # at once: all else takes memory
     libraries = any(process_globals.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
     for shared, state in before.items():
-        after = shared.read()
+        after = limited if shared is LIMITED else shared.read()
         if shared.effect == "changes sys.path":
             after = [path for path in after if path in state or not _holds(path, target)]
         if shared.differ(state, after) and not (shared.up and libraries):
@@ -381,33 +383,32 @@ def importing(target: str, effects: list[str]) -> Iterator[None]:
 
 
 PUT_BACK = "changes np.seterr", "draws from torch's global random numbers"
-"""What is seen to by whoever imports, and what nobody else minds."""
+"""Effects that the importing code handles, or that harm no other code."""
 
 
 def _holds(folder: str, target: str) -> bool:
-    """Whether a folder is put on the path since the candidate is in it: the current one, that of its file or one above."""
+    """Whether a folder is on the path because of the candidate's place: the current folder, that of its file or one above."""
     file = Path(target.rpartition(":")[0])
     return folder in ("", os.curdir) or (file.suffix == ".py" and Path(folder).resolve() in file.resolve().parents) or folder == os.getcwd()
 
 
 def _changed(before: States) -> States:
-    """What has changed, and to what; it is put back."""
+    """The state that has changed, with its new values; it is restored."""
     found = {shared: after for shared, state in before.items() if shared.differ(state, after := shared.read())}
     _set(found, {shared: before[shared] for shared in found})
     return found
 
 
 def _set(stands: States, wanted: States) -> None:
-    """Sets what differs."""
+    """Sets the state that differs."""
     for shared, state in wanted.items():
         if state is not stands[shared] and shared.differ(state, stands[shared]):
             shared.put_back(state)
 
 
 def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = None) -> Callable[..., Any]:
-    """The same function, or functions of a pair; what they change is put back, breaks are told in `seen`, and what else is `left`.
-
-    It is asked where random numbers are `borrowed`.
+    """The function, or the functions of a pair, with shared state compared around each call: changes are restored, breaks are added to
+    `seen` and other leftovers to `left`. It is called while random numbers are `borrowed`.
     """
     left = [] if left is None else left
     if isinstance(f, Candidate):
@@ -444,7 +445,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
             seen.extend(shared.effect for shared in SHARED if shared in told and shared.breaks)
             left.extend(shared.effect for shared in SHARED if shared in told and not shared.breaks)
 
-    vars(g)["__wrapped__"] = f  # by its parameters it is told how it is called
-    with suppress(Exception):  # an object of the user's may answer with anything
+    vars(g)["__wrapped__"] = f  # its parameters show how it is called
+    with suppress(Exception):  # a user's object may return anything
         update_wrapper(g, f, updated=())
     return g

@@ -1,8 +1,7 @@
 """Permuting the classes permutes the gradient; Σ_j ∂ℓ/∂s_j = 0, so a constant added to all scores changes nothing; f_λ − f_0 = λR.
 
-The first two are asked of losses that claim them. Gradients are compared where no switch is ambiguous. Needs no truth but the
-rounding bounds. A function of named inputs is asked for the relations that its spec claims, and an array for being linear in its upstream
-gradient: see `related`.
+The first two apply to losses that claim them. Gradients are compared where no switch is ambiguous. Only the rounding bounds are needed. For
+functions of named inputs the relations are those that the spec claims, and for arrays linearity in the upstream gradient: see `related`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from verify.spec.relations import Relation
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """What the loss claims, and the penalty."""
+    """Evidence on the symmetries that the loss claims, and on the penalty."""
     if subject.oracle.named is not None:
         return related.measured(subject, case, moves)
     claims = subject.scored.objective.loss.claims
@@ -47,7 +46,7 @@ def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 
 def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
-    """Without the penalty the gradient sums to 0 over the classes, whatever subgradient was taken."""
+    """Without the penalty the gradient sums to 0 over the classes, for any choice of subgradient."""
     bare = case.but(**subject.form.bare(case.values))
     truth, gradient = subject.truth(bare).gradient, subject.answer(bare).gradient.astype(np.float64)
     total, allowed, size = (a.sum(axis=subject.form.axis, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
@@ -67,12 +66,12 @@ def _loss(what: str, measured: float, expected: float, allowed: float, size: flo
 
 
 def moves(relation: Relation) -> bool:
-    """Whether it leaves the whole as large as it is."""
+    """Whether the relation keeps the size of the whole."""
     return not is_sum(relation)
 
 
 def inapplicable(subject: Subject) -> str | None:
-    """Applies to everything but functions of one score, which have neither classes nor a penalty, and functions that claim nothing."""
+    """Applies to all but functions of one score, which have neither classes nor a penalty, and functions without claims."""
     return None if related.related(subject, moves) else f"the {'loss' if subject.oracle.named is None else 'function'} claims no symmetry"
 
 

@@ -1,4 +1,4 @@
-"""|v − f(x)| ≤ rounding: the returned loss is what the formula says, up to the dtype's own errors."""
+"""|v − f(x)| ≤ rounding: the returned loss is the value of the formula, up to the dtype's rounding."""
 
 from math import isfinite
 
@@ -14,8 +14,8 @@ from verify.rounding import ulps
 
 
 def measure(subject: Subject, case: Case) -> Measurement:
-    """One evidence: the returned loss against the ball of the true one."""
-    point, value = subject.truth(case), subject.reply(case).value
+    """One piece of evidence: the returned loss against the ball around the true one."""
+    point, value = subject.truth(case), subject.raw_answer(case).value
     truth = point.value
     right = truth.rounds_to(value, case.dtype)
     if not right and not isfinite(value) and point.out_of_range(slopes=False).any():
@@ -33,7 +33,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
 
 
 def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Vectorised) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The same of many problems."""
+    """The law on many problems."""
     return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
 
 
@@ -46,5 +46,7 @@ LAW = Law(
     needs_gradient=False,
     decisive=True,
     steers=True,
+    of_arithmetic=True,
+    in_balls=True,
     screen=screen,
 )

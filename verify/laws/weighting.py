@@ -1,6 +1,6 @@
 """f_w = Σ w_i ℓ_i: with weights of the examples, each counts w_i times as much as it does alone, in the loss, the gradient and the Hessian.
 
-A part of the law `batches`, asked of candidates that take weights, and relative to their own answers on single examples: weights that are
+A part of the law `batches`, for candidates that take weights, relative to their own answers on single examples: with weights that are
 equal, unequal, 0, and of many magnitudes. A mean may be divided by N or by the sum of the weights.
 """
 
@@ -22,23 +22,23 @@ from verify.tape.reverse import Quantity
 
 Floats = NDArray[np.floating]
 
-MOST = 8
-"""Examples, each of which is asked about alone: weights of more show nothing else."""
-FEW = 6
-"""Classes up to which Hessians are looked at: second derivatives of more are dear to derive, and show nothing else of weights."""
-FARTHEST = 12
-"""Weights lie between 2^-12 and 2^12: far from each other, and the gradient of ordinary scores stays in the range of float32."""
-UNFLOORED = 2.0**-6
-"""A Hessian that is declared an approximation may be kept above a small floor: only entries beyond it are known to be in proportion."""
+MAX_EXAMPLES = 8
+"""Most examples: each is also judged alone, and weights of more show nothing new."""
+MAX_CLASSES = 6
+"""Most classes with which Hessians are compared: second derivatives of more are expensive to derive, and show nothing new about weights."""
+MAX_EXPONENT = 12
+"""Weights lie between 2^-12 and 2^12: far apart, with gradients of ordinary scores within the range of float32."""
+HESSIAN_FLOOR = 2.0**-6
+"""A declared approximation of the Hessian may be kept above a small floor: only entries above this are known to be in proportion."""
 
 
 def weights_of(case: Case) -> Floats:
-    """(N,), exact in every dtype, not all of them 0 and not all of them 1; the same for the same case."""
+    """Weights (N,) of a case: exact in every dtype, not all 0 and not all 1; always the same for the same case."""
     N, rng = len(case["y"]), np.random.default_rng((case.seed, len(case["y"])))
     if case.seed % 4 == 0:
         return np.full(N, 2.0)
     if case.seed % 4 == 1:
-        return 2.0 ** rng.integers(-FARTHEST, FARTHEST + 1, N) * 3
+        return 2.0 ** rng.integers(-MAX_EXPONENT, MAX_EXPONENT + 1, N) * 3
     found = rng.integers(0, 4, N) * (1.0 if case.seed % 4 == 2 else 0.625)
     found[rng.integers(N)] = 1.5
     return found
@@ -46,7 +46,7 @@ def weights_of(case: Case) -> Floats:
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ w_i a_i of what the examples are alone: the parts a_i, their rounding radii and their sizes, each along the first axis."""
+    """Σ w_i a_i over single examples: the parts a_i, their rounding radii and their sizes, each along the first axis."""
 
     parts: Floats
     radius: Floats
@@ -57,8 +57,8 @@ class Sum:
         return np.asarray(np.einsum("i,i...->...", weights, self.parts))
 
     def allowed(self, weights: Floats, u: float, tiny: float) -> Floats:
-        """How far a right candidate may be from it: roundings of the examples, there and here, of the products and of their sum, in any
-        order and with weights that were divided by their sum.
+        """The bound of a right candidate's error: roundings of the examples, on both sides, of the products and of their sum, in any order
+        and with weights that were divided by their sum.
         """
         own, size = (np.einsum("i,i...->...", weights, a) for a in (self.radius, self.size))
         return np.asarray(2 * own + SLACK * (gamma(2 * len(weights) + 8, u) * size + tiny * (weights.sum() + len(weights))))
@@ -66,19 +66,19 @@ class Sum:
 
 @dataclass(frozen=True)
 class Weighing:
-    """What a candidate answers at a case with weights, beside its answers on the examples alone."""
+    """A candidate's answer to a case with weights, beside its answers on single examples."""
 
     subject: Subject
     case: Case
 
     @cached_property
     def bare(self) -> Case:
-        """Without a penalty, which no weight changes."""
+        """The case without a penalty, which weights do not change."""
         return self.case.but(**self.subject.form.bare(self.case.values))
 
     @cached_property
     def weights(self) -> Floats:
-        """(N,)."""
+        """The weights (N,) of the case."""
         return weights_of(self.case)
 
     @cached_property
@@ -88,7 +88,7 @@ class Weighing:
 
     @cached_property
     def weighted(self) -> dict[str, Floats]:
-        """The answer with them. Raises Misbehaviour where it writes to them."""
+        """The answer with weights. Raises Misbehaviour where the candidate writes to them."""
         candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
         arguments = candidate.arguments(**self.bare.values)
         before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
@@ -100,9 +100,9 @@ class Weighing:
 
     @cached_property
     def sums(self) -> dict[str, Sum]:
-        """What each quantity is a sum of, as far as it is known there: a candidate may choose on a tie.
+        """The sum that each quantity must be, as far as it is determined: a candidate may choose on a tie.
 
-        Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
+        For a function of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
         """
         form, has_loss = self.subject.form, self.subject.candidate.has_loss
         alone = [self.bare.but(**form.of_examples(self.bare.values, [i])) for i in range(len(self.case["y"]))]
@@ -120,27 +120,29 @@ class Weighing:
         found, truth = dict[str, Sum](), self.subject.truth(self.bare)
         if truth.gradient.is_single:
             found[GRADIENT] = Sum(*(_each(times * a) for a in (self.plain[GRADIENT], truth.gradient.radius, truth.gradient.magnitude)))
-        if self.subject.candidate.has_curvature and self.subject.form.classes(self.case.values) <= FEW:
+        if self.subject.candidate.has_curvature and self.subject.form.classes(self.case.values) <= MAX_CLASSES:
             parts = times * self.plain[HESSIAN], _single(truth.curvatures, "radius"), _single(truth.curvatures, "magnitude")
             found[HESSIAN] = Sum(*map(_each, parts))
         return found
 
     def shares(self, weights: Floats) -> tuple[float, ...]:
-        """What the sum may be multiplied by."""
+        """The factors that the sum may have."""
         if self.subject.scored.objective.reduction == "sum":
             return (1.0,)
         return 1 / len(weights), 1 / float(weights.sum())
 
     def apart(self, what: str, share: float, counted: Floats | None = None) -> tuple[Floats, Floats, Floats]:
-        """(|found − due|, allowed, due) of one quantity, the examples `counted` so often, as often as weights say if not told otherwise."""
+        """(|found − due|, allowed, due) of one quantity, with example i `counted[i]` times, by default w_i times."""
         weights = self.weights if counted is None else counted
         s, oracle = self.sums[what], self.subject.scored
-        with np.errstate(all="ignore"):  # what is not finite is not judged
+        with np.errstate(all="ignore"):  # entries that are not finite are not judged
             due, allowed = share * s.of(weights), share * s.allowed(weights, oracle.u, oracle.tiny)
             return np.abs(self.weighted[what] - due), allowed, due
 
     def is_sum(self, what: str) -> bool:
-        """Whether the answer without weights is the sum of the examples: else weights cannot be told from what is wrong without them."""
+        """Whether the answer without weights is the sum over the examples: otherwise errors in weighting cannot be told from errors without
+        weights.
+        """
         ones, oracle = np.ones(len(self.case["y"])), self.subject.scored
         s, share = self.sums[what], self.shares(ones)[0]
         with np.errstate(all="ignore"):
@@ -150,8 +152,8 @@ class Weighing:
 
 
 def measure(subject: Subject, case: Case) -> Iterator[Evidence]:
-    """The entry of each quantity under the greatest strain; none where no weights are taken."""
-    if not subject.candidate.takes_weights or len(case["y"]) > MOST:
+    """For each quantity the entry with the greatest strain; none where the candidate takes no weights."""
+    if not subject.candidate.takes_weights or len(case["y"]) > MAX_EXAMPLES:
         return
     here = Weighing(subject, case)
     asked = [what for what in here.sums if here.is_sum(what)]
@@ -162,10 +164,10 @@ def measure(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 def _worst(here: Weighing, what: str, share: float) -> Evidence | None:
     error, allowed, due = here.apart(what, share)
-    greatest = float(np.finfo(here.case.dtype).max) / 2.0**FARTHEST
+    greatest = float(np.finfo(here.case.dtype).max) / 2.0**MAX_EXPONENT
     judged = np.isfinite(due) & np.isfinite(allowed) & (np.abs(due) < greatest) & (allowed < greatest)
     if what == HESSIAN and here.subject.approximate:
-        judged &= (np.abs(here.plain[what]) > UNFLOORED) & (np.abs(due) > UNFLOORED)
+        judged &= (np.abs(here.plain[what]) > HESSIAN_FLOOR) & (np.abs(due) > HESSIAN_FLOOR)
     if not np.any(judged):
         return None
     strain = np.where(judged, np.where(np.isnan(error), np.inf, error / allowed), -1.0)
@@ -185,15 +187,15 @@ def _quantities(answer: Answer) -> dict[str, Floats]:
 
 
 def _sum(examples: Sequence[tuple[Floats, Floats | float, Floats | float]]) -> Sum:
-    """Of (part, radius, size) of each example."""
+    """The Sum of (part, radius, size) of each example."""
     return Sum(*(np.array([e[k] for e in examples]) for k in range(3)))
 
 
 def _single(choices: Sequence[Sequence[Sequence[Quantity] | None]], name: str) -> Floats:
-    """The radius or the magnitude of each second derivative (N, C), infinite on a kink of it."""
+    """The radius or the magnitude of each second derivative (N, C), infinite where it has several limits."""
     return np.array([[getattr(c[0], name) if c and len(c) == 1 else np.inf for c in row] for row in choices], np.float64)
 
 
 def _each(rows: Floats) -> Floats:
-    """Rows (N, C), each of which belongs to one example, as parts (N, N, C) that are 0 elsewhere."""
+    """Rows (N, C), one per example, as parts (N, N, C) that are 0 elsewhere."""
     return np.where(np.eye(len(rows))[:, :, None].astype(bool), rows[:, None, :], 0.0)

@@ -1,4 +1,4 @@
-"""Local derivatives that people write in the place of others, by the value v of a function and its argument x."""
+"""Local derivatives that are written in place of others, in terms of the value v of a function and its argument x."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 
 class At(NamedTuple):
-    """Values of a function, and its arguments there."""
+    """Values of a function, with its arguments."""
 
     v: Floats
     x: Floats
@@ -75,17 +75,19 @@ DERIVATIVES: dict[str, Callable[[At], Floats]] = {
     "exp(−x²)": lambda f: np.exp(-(f.x**2)),
     "2exp(−x²)/√π": lambda f: 2 * np.exp(-(f.x**2)) / np.sqrt(np.pi),
 }
-"""By how they are shown. Those that are due are among them."""
+"""Derivatives by their text. They include the right ones."""
 
 POWERS = {"1/x", "1/x²", "−1/x²", "1/√x", "√x", "v/x", "−v/x"}
 EXPONENTIAL = {"exp", "expm1", "exp2", "logistic", "softplus", "tanh", "erf", "erfc", "ndtr", "sin", "cos", "sinh", "cosh"}
-"""For the derivatives of these nobody writes such a power: where it fits, it does by chance, as a in aσ(a) is left out by 1/a."""
+"""Functions for whose derivative nobody writes such a power: where it fits, it does so by chance, as a in aσ(a) is cancelled by 1/a."""
 
-LAST = "1/2"
-"""Of a root, as where a norm is not divided by: told where nothing else explains the gradient, as 1/s in the place of 1/s² may."""
+ROOT_DERIVATIVE = "1/2"
+"""The derivative of a root, as where a norm is not divided by: reported only where nothing else explains the gradient, as 1/s in place of
+1/s² may.
+"""
 
 NOT_STRAIGHT = {
     "square", "pow_c", "sqrt", "rsqrt", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "logistic", "softplus", "tanh", "erf",
     "erfc", "ndtr", "log_ndtr", "lgamma", "digamma", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
 }  # fmt: skip
-"""Primitives of one number whose derivative is no constant."""
+"""Primitives of one number with a derivative that is not constant."""

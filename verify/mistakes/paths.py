@@ -1,7 +1,7 @@
 """Paths through a formula: the part of a gradient that comes through one of its subexpressions.
 
-The chain rule adds up what comes through each. Code that forgets one of them leaves its part out; code that has it twice, with the wrong
-sign or without a factor, adds a multiple of it. A subexpression that occurs for each row, or each entry, is one path.
+The chain rule adds up the contributions of all paths. Code that forgets one lacks its part; code that has one twice, with the wrong sign or
+without a factor, adds a multiple of it. A subexpression that occurs for each row, or each entry, is one path.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FACTORS = {
     1.0: ("path-doubled", "counted twice", "has twice"),
     -2.0: ("path-sign", "with the wrong sign", "has with the wrong sign"),
 }
-"""What a multiple of a path that is added to the gradient means: its code, words for the path, and a verb for the gradient."""
+"""Meaning of a multiple of a path that is added to the gradient: its code, words for the path, and a verb for the gradient."""
 
-LONGEST = 40
-"""Characters of a subexpression that is shown whole."""
+MAX_SUBEXPRESSION = 40
+"""Most characters of a subexpression shown in full."""
 
 
 def paths(oracle: InstanceOracle, values: Values) -> dict[str, Floats]:
-    """By the subexpression that they come through, as it is shown: the parts of the gradient, each like all that is differentiated in a
-    row. A path that is all of the gradient is none.
+    """The parts of the gradient, in the layout of all differentiated inputs in one row, by the text of the subexpression that they come
+    through. The whole gradient does not count as a path.
     """
     parts = oracle.problem.parts(values)
     x = np.concatenate([np.ravel(values[name]) for name in oracle.problem.differentiated]).astype(np.float64)
@@ -67,7 +67,7 @@ def _of(oracle: InstanceOracle, part: Part, x: Floats) -> dict[str, Floats]:
 
 
 def _swept(formula: Formula, registers: NDArray[np.floating], adjoints: _Sums) -> None:
-    """Carries what is at the registers back to the variables, at each switch along the piece that is taken."""
+    """Propagates adjoints from the registers to the variables, at each switch along the active piece."""
 
     def switch(i: Instruction, there: Adjoints) -> None:
         for e, k in enumerate(i.outs.tolist()):
@@ -106,8 +106,8 @@ class _Sums:
 
 @lru_cache(maxsize=256)
 def subexpressions(formula: Formula) -> dict[str, NDArray[np.intp]]:
-    """The registers of each subexpression that depends on a variable, as it is shown. Those that differ in nothing but the indices of
-    their symbols are one; none contains another.
+    """The registers of each subexpression that depends on a variable, by its text. Subexpressions that differ only in the indices of their
+    symbols count as one; none contains another.
     """
     tape = formula.value_tape
     inputs = set(tape.inputs.tolist())
@@ -131,7 +131,7 @@ def _contains(formula: Formula, registers: NDArray[np.intp]) -> Iterator[bool]:
 
 @lru_cache(maxsize=1 << 14)
 def _form(e: sympy.Basic) -> str:
-    """What an expression is made of, whatever the indices of its symbols and the order of its terms are."""
+    """A key of an expression that ignores the indices of its symbols and the order of its terms."""
     if isinstance(e, sympy.Symbol):
         return _bare(e.name)
     if not e.args:
@@ -144,10 +144,10 @@ def _bare(name: str) -> str:
 
 
 def shown(e: sympy.Basic) -> str:
-    """A subexpression for a sentence, without indices; of a long one its function, with what it is of left out."""
+    """A subexpression for a sentence, without indices; a long one as its function with the argument left out."""
     text = str(e.xreplace({s: sympy.Symbol(_bare(s.name)) for s in e.free_symbols if len(e.free_symbols) == 1}))
-    plain = re.sub(r"([A-Za-z]\w*?)(_\d+)+\b", r"\1", str(e)) if len(text) > LONGEST or len(e.free_symbols) > 1 else text
-    if len(plain) <= LONGEST:
+    plain = re.sub(r"([A-Za-z]\w*?)(_\d+)+\b", r"\1", str(e)) if len(text) > MAX_SUBEXPRESSION or len(e.free_symbols) > 1 else text
+    if len(plain) <= MAX_SUBEXPRESSION:
         return plain
     return _outline(e)
 
@@ -163,5 +163,5 @@ def _outline(e: sympy.Basic) -> str:
 
 
 def likelier(name: str) -> tuple[bool, int]:
-    """The order in which paths with equal columns are named: a function is seen in code, a sum within it is not."""
+    """The sort key of paths with equal columns: a function is visible in code, a sum within it is not."""
     return name.startswith(("a sum", "a product")), len(name)

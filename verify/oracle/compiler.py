@@ -1,4 +1,4 @@
-"""sympy's formulas as tapes: the additive terms as written, so that roundings follow them."""
+"""sympy's formulas as tapes: with the additive terms as written, so that rounding errors follow them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FUNCTIONS: dict[Any, str] = {
     sympy.tanh: "tanh", sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.erfc: "erfc", sympy.loggamma: "lgamma", log_ndtr: "log_ndtr",
     inverse_mills: "inverse_mills",
 }  # fmt: skip
-"""By the names of their primitives."""
+"""sympy's functions with the names of their primitives."""
 
 NUMBERS = {sympy.pi: "pi", sympy.E: "e", sympy.EulerGamma: "euler"}
 
 KNOWN = sorted(
     ["Add", "Mul", "Pow", "sqrt", "Max", "Min", "Abs", "Piecewise", "digamma"] + [f.__name__ for f in FUNCTIONS if f is not inverse_mills]
 )
-"""What a formula may be made of."""
+"""All functions that a formula may contain."""
 
 WRITTEN = {
     "gamma": "exp(loggamma(x))", "factorial": "exp(loggamma(x + 1))", "beta": "exp(loggamma(a) + loggamma(b) - loggamma(a + b))",
@@ -35,35 +35,37 @@ WRITTEN = {
     "sech": "1 / cosh(x)", "csch": "1 / sinh(x)", "coth": "1 / tanh(x)", "sec": "1 / cos(x)", "csc": "1 / sin(x)", "cot": "1 / tan(x)",
     "Sum": "Add(*(… for j in range(len(s))))", "Product": "Mul(*(… for j in range(len(s))))", "GoldenRatio": "(1 + sqrt(5)) / 2",
 }  # fmt: skip
-"""What may stand for a function that has no ball operation."""
+"""Replacements for functions without a ball operation."""
 
 DISCONTINUOUS = {
     sympy.sign: "x·sign(x) is Abs(x)", sympy.Heaviside: "x·Heaviside(x) is Max(0, x)", sympy.floor: "", sympy.ceiling: "", sympy.frac: "",
     sympy.Mod: "", sympy.DiracDelta: "",
 }  # fmt: skip
-"""What jumps, so that it has no subdifferential, and what it often stands for."""
+"""Functions that jump, and so have no subdifferential, with what they often stand for."""
 
 COMPARED = {sympy.Lt: "lt", sympy.Le: "le", sympy.Gt: "gt", sympy.Ge: "ge"}
 
 
 def unknown_function(name: str) -> str:
-    """The sentence on a function that has no ball operation: the nearest right thing, and all that have one."""
+    """The sentence on a function without a ball operation: the nearest right one, and all that have one."""
     near = get_close_matches(name, KNOWN, n=1, cutoff=0.5)
     hint = f" Write {WRITTEN[name]}." if name in WRITTEN else f" Did you mean {near[0]}?" if near else ""
     return f"the formula uses {name}, which has no ball operation.{hint} Known: {', '.join(KNOWN)}."
 
 
 def compiled(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> Tape:
-    """The tape of an expression: its inputs are the variables, then the constants, by which no derivatives are taken.
+    """The tape of an expression: its inputs are the variables, then the constants, in which no derivatives are taken.
 
-    Raises ValueError for what has no primitive, or jumps.
+    Raises ValueError for functions that have no primitive, or jump.
     """
     compiler = Compiler(variables, constants)
     return compiler.b.tape(np.asarray(compiler.register(e)))
 
 
 class Compiler:
-    """Records each expression once. `asked` are the truths of which one must hold wherever a Piecewise has a piece, with its conditions."""
+    """Records each expression once. `asked` are the truth values of which one must hold wherever a Piecewise has a piece, with its
+    conditions.
+    """
 
     def __init__(self, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
         self.b = Builder()
@@ -140,7 +142,7 @@ class Compiler:
         return self.b.pow(x, self.register(exponent))
 
     def _integer_power(self, x: Any, n: int) -> Any:
-        """As products, which power series have."""
+        """The power as products, for which power series are known."""
         if n == 1:
             return x
         return self.b.mul(self._integer_power(x, n - 1), x) if n % 2 else self.b.square(self._integer_power(x, n // 2))

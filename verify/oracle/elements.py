@@ -1,6 +1,6 @@
-"""A sum Σ wᵢ φᵢ(Aᵢ x; θᵢ) over elements: each a formula of a few inputs, which a map makes of x.
+"""A sum Σ wᵢ φᵢ(Aᵢ x; θᵢ) over elements: each a formula of a few inputs, which a map computes from x.
 
-Elements that are equal are derived once: each counts as often as it is there.
+Equal elements are derived once, and counted as often as they occur.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from verify.tape.reverse import Pieces, Quantity
 
 Floats = NDArray[np.floating]
 Runs = tuple[Formula, Run, Run]
-"""A formula, its run at the point, and its run over what careful code may have."""
+"""A formula, its run at the point, and its run over the inputs that careful code may have."""
 
 Line = tuple[Formula, Callable[[arb], list[Ball]], arb]
 """A formula, its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
 
 ROUNDINGS = ELEMENTARY + 2
-"""Of one of two numbers whose difference a slope is: an exponential, a sum, a quotient."""
+"""Roundings of each of two numbers whose difference a slope is: an exponential, a sum, a quotient."""
 
 WAYS = 2
-"""Roundings of a loss that is written with its asymptotes: of the product with the slope, and of the sum."""
+"""Roundings of a loss written with its asymptotes: of the product with the slope, and of the sum."""
 
 ORDER = 4
-"""Taylor coefficients up to the third derivative: what a centred difference needs."""
+"""Taylor coefficients up to the third derivative, which a centred difference needs."""
 
 ZERO = Quantity(arb(0), 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Element:
-    """φ(·; θ): its formula, the further `ways` of writing it, and θ as the `constants` that the formula has beside its inputs, exact and
-    as careful code may see them. `key` tells elements with the same formula and constants.
+    """φ(·; θ): its formula, the further `ways` of writing it, and θ as the `constants` of the formula after its inputs, exact and as
+    careful code may have them. Elements with the same formula and constants have the same `key`.
 
-    `steep()` is L of each input and `curved(j)` that of the second derivative: see `steepness`. `aside` is the size of what may be added
-    and taken away again, and `asymptotic` says that it may be written with its asymptotes though no L is known. `everywhere` is the
-    formula with more constants in front: where it has no value nobody is asked for one. Of one that is `cancelled` a constant is all
-    that is left, as of log exp s − s, and whoever computes it need not know that.
+    `steep()` is L for each input and `curved(j)` that of the second derivative: see `steepness`. `aside` is the size of a term that may be
+    added and subtracted again, and `asymptotic` says that the element may be written with its asymptotes though no L is known. `everywhere`
+    is the formula with more constants in front: where it is undefined no candidate needs to be defined. A `cancelled` element simplifies to
+    a constant, such as log exp s − s, which code that computes it need not know.
     """
 
     formula: Formula
@@ -68,16 +68,16 @@ class Element:
         return [*at, *self.constants]
 
     def seen(self, at: Sequence[arb], radii: Floats) -> list[arb]:
-        """The same as a candidate may see them."""
+        """All inputs of the formula as a candidate may have them."""
         return [*(s + arb(0, float(r)) for s, r in zip(at, radii, strict=True)), *self.rounded]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Elements:
-    """The distinct `elements` (n) of a sum with their `map`, how often each `counts`, which is its weight if it has one, and the `share`
-    that all are multiplied by; `number` is how many numbers are added.
+    """The distinct `elements` (n) of a sum with their `map`, the count of each (`counts`), which includes its weight if it has one, and the
+    common factor `share`; `number` is the number of summands.
 
-    `u` and `tiny` are those of the dtype that candidates compute in, `coarse` where that is half precision.
+    `u` and `tiny` are those of the dtype in which candidates compute, `coarse` if that is half precision.
     """
 
     elements: Sequence[Element]
@@ -96,7 +96,7 @@ class Elements:
 
     @cached_property
     def _steep(self) -> Floats:
-        """L of each element and input (n, m): how large the numbers are whose difference a slope may be computed as."""
+        """L for each element and input (n, m): the size of the numbers as whose difference a slope may be computed."""
         m = len(self.map.inputs[0]) if self.elements else 0
         steep = [
             np.zeros(m) if e.steep is None or (f.is_polynomial_at(fat) and not e.cancelled) else e.steep()
@@ -106,13 +106,13 @@ class Elements:
 
     @cached_property
     def runs(self) -> list[Runs]:
-        """Of each element."""
+        """The runs of each element."""
         with precision():
             return [self._run(e, e.formula, s, r) for e, s, r in zip(self.elements, self.map.inputs, self.map.radii, strict=True)]
 
     @cached_property
     def _ways(self) -> list[list[Runs]]:
-        """The same in every further way of writing."""
+        """The runs of each element in every further way of writing it."""
         inputs = zip(self.elements, self.map.inputs, self.map.radii, strict=True)
         with precision():
             return [[self._run(e, way, s, r) for way in e.ways] for e, s, r in inputs]
@@ -122,11 +122,11 @@ class Elements:
 
     @property
     def pattern(self) -> frozenset[tuple[Hashable, tuple[tuple[int, ...], ...]]]:
-        """Which pieces are active: of each element its key and, switch by switch, the pieces that may be chosen."""
+        """The active pieces: for each element its key and, switch by switch, the possible pieces."""
         return frozenset((e.key, tuple(map(tuple, fat.possible.values()))) for e, (_, _, fat) in zip(self.elements, self.runs, strict=True))
 
     def value(self) -> tuple[arb, float, float, float]:
-        """(the sum, the radius that comes with its terms, their magnitude, and that of what may be added and taken away again)."""
+        """(the sum, the rounding radius of its terms, their magnitude, and that of terms that may be added and subtracted again)."""
         parts = [
             widest([f.value(thin, fat), *(w.value(*runs) for w, *runs in ways)])
             for (f, thin, fat), ways in zip(self.runs, self._ways, strict=True)
@@ -140,8 +140,8 @@ class Elements:
 
     @property
     def _shifts(self) -> list[float]:
-        """How far each element may be off where it is written with its asymptotes, as log σ(s) − s and s + log(1 + e⁻ˢ) are: by roundings
-        of L·|s|, though it itself may be next to nothing.
+        """The possible error of each element if it is written with its asymptotes, as log σ(s) − s and s + log(1 + e⁻ˢ) are: roundings of
+        L·|s|, though the element itself may be almost 0.
         """
         if not self._steep.any() and not any(e.asymptotic for e in self.elements):
             return [0.0] * len(self.elements)
@@ -150,7 +150,7 @@ class Elements:
         return [float(x) for x in WAYS * self.u * np.sum(steep * sizes, axis=1)]
 
     def gradient(self) -> tuple[Objects, Floats, Floats]:
-        """(the corner from which the hulls of ambiguous switches are spanned, the radius that comes with its terms, their magnitude)."""
+        """(the corner from which the hulls of ambiguous switches are spanned, the rounding radius of its terms, their magnitude)."""
         pieces, m = self.pieces, self._steep.shape[1]
         slopes = [corner(p, m) for p in pieces]
         center = np.asarray(self.map.back(slopes, self.counts) * arb(self.share), object)  # of one number, too
@@ -164,7 +164,7 @@ class Elements:
         largest = np.max(size, axis=1, initial=0.0, keepdims=True)
         steepest = ROUNDINGS * self.u * np.max(self._steep, axis=1, initial=0.0, keepdims=True)
         joint = np.maximum(np.sum(radius, axis=1, keepdims=True), steepest) + gamma(m, self.u) * largest
-        if self.coarse:  # where these would hide whatever is wrong: half precision is the answers' more often than the computation's
+        if self.coarse:  # these would hide any error: half precision is more often the format of the answers than of the computation
             joint = radius + ROUNDINGS * self.u * largest
         return center, self._reach(np.broadcast_to(joint, size.shape)), self._reach(size)
 
@@ -173,16 +173,16 @@ class Elements:
 
     @property
     def lengths(self) -> Floats:
-        """The weighted sizes of all factors that lead to each entry of x."""
+        """The weighted sums of the sizes of all factors for each entry of x."""
         return self._reach(np.ones(self._steep.shape))
 
     @cached_property
     def pieces(self) -> list[Pieces]:
-        """∂φ of each element over what careful code may have."""
+        """∂φ of each element over the inputs that careful code may have."""
         return [f.pieces(thin, fat) for f, thin, fat in self.runs]
 
     def groups(self) -> Iterator[list[Generator]]:
-        """The hulls that span the subdifferential from the corner. Equal elements choose apart: n times a simplex is the sum of n."""
+        """The hulls that span the subdifferential from the corner. Equal elements choose separately: n times a simplex is the sum of n."""
         m = self._steep.shape[1]
         for i, (p, n) in enumerate(zip(self.pieces, self.counts, strict=True)):
             for vertices in p.ambiguous:
@@ -195,7 +195,7 @@ class Elements:
         return [[self._choices(i, j, f.curvature(j, thin, fat)) for j in range(m)] for i, (f, thin, fat) in enumerate(self.runs)]
 
     def _choices(self, i: int, j: int, found: list[Quantity] | None) -> list[Quantity] | None:
-        """Each as wide as the widest way of writing it."""
+        """The second derivatives, each with the radius of the widest way of writing it."""
         if found is None:
             return None
         also = [q for w, *runs in self._ways[i] for q in w.curvature(j, *runs) or ()]
@@ -205,8 +205,8 @@ class Elements:
         return [Quantity(q.exact, max(q.radius, least), q.magnitude) for q in choices]
 
     def out_of_range(self, *, slopes: bool, number: int) -> NDArray[np.bool_]:
-        """Of each element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at all, where
-        as many as `number` are summed.
+        """For each element, whether a number in the computation of its value, or of its slopes, may not fit the dtype, or is undefined, in
+        a sum of `number` terms.
         """
         factor = SLACK * number * max(1.0, self.map.largest if slopes else 1.0)
         return np.array(
@@ -217,7 +217,7 @@ class Elements:
         )
 
     def _is_outside(self, e: Element, at: Sequence[arb], slopes: bool) -> bool:
-        """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
+        """Whether the formula for any target is undefined, though that for this target may be defined: s − t·log s for t = 0."""
         if e.everywhere is None:
             return False
         formula, more = e.everywhere
@@ -225,38 +225,38 @@ class Elements:
 
     @property
     def additions(self) -> int:
-        """How many additions one entry of the sum may take, however it is arranged."""
+        """The most additions that one entry of the sum may take, in any arrangement."""
         return self.number * max((e.formula.additions for e in self.elements), default=1) + 4
 
     @property
     def underflow_steps(self) -> int:
-        """How many operations of an element may each lose one smallest normal."""
+        """The number of operations of an element that may each lose one smallest normal."""
         return max((e.formula.underflow_steps for e in self.elements), default=1)
 
     def lines(self, d: Floats) -> Iterator[Line]:
-        """Every formula along x + td."""
+        """The lines of all formulas along x + td."""
         share = arb(self.share)
         for e, s, v, n in zip(self.elements, self.map.inputs, self.map.along(d), self.counts, strict=True):
             yield e.formula, line(s, v, e.inputs), n * share
 
 
 def line(at: Sequence[arb], rate: Sequence[arb], inputs: Callable[[list[Ball]], list[Ball]]) -> Callable[[arb], list[Ball]]:
-    """Inputs that start `at` a point and change at a rate, as series in t − t₀."""
+    """Inputs that start `at` a point and change at constant rates, as series in t − t₀."""
     return lambda t: inputs([arb_series([a + t * b, b], ORDER) for a, b in zip(at, rate, strict=True)])
 
 
 def widest(written: Sequence[Quantity]) -> Quantity:
-    """The first, with the greatest radius and magnitude of all ways of writing it."""
+    """The first quantity, with the greatest radius and magnitude of all ways of writing it."""
     return Quantity(written[0].exact, max(q.radius for q in written), max(q.magnitude for q in written))
 
 
 def entry(p: Pieces, j: int) -> Quantity:
-    """The part of a slope that is certain."""
+    """The certain part of a slope."""
     return p.certain.get(j, ZERO)
 
 
 def corner(p: Pieces, m: int) -> list[arb]:
-    """What is certain with the sum of the first vertices: from there the hulls of the ambiguous switches are spanned."""
+    """The certain part plus the first vertices: from there the hulls of the ambiguous switches are spanned."""
     found = [entry(p, j).exact for j in range(m)]
     for vs in p.ambiguous:
         for j, q in vs[0].items():
@@ -265,12 +265,12 @@ def corner(p: Pieces, m: int) -> list[arb]:
 
 
 def radii(p: Pieces, m: int) -> list[float]:
-    """Of each slope, whatever is chosen."""
+    """The radius of each slope, for any choice of pieces."""
     return _greatest(p, m, lambda q: q.radius)
 
 
 def magnitudes(p: Pieces, m: int) -> list[float]:
-    """Of its terms, whatever is chosen."""
+    """The magnitude of each slope's terms, for any choice of pieces."""
     return _greatest(p, m, lambda q: q.magnitude)
 
 

@@ -1,4 +1,4 @@
-"""Floats as what they are, exact dyadic rationals: scores without any rounding."""
+"""Floats as exact dyadic rationals: scores without any rounding."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Floats = NDArray[np.floating]
 
 
 def product(A: Floats, B: Floats) -> list[list[arb]]:
-    """A Bᵀ, entry by entry without error, whatever the precision in force. A is (N, D), B is (C, D).
+    """A Bᵀ, entry by entry without error, at any present precision. A is (N, D), B is (C, D).
 
-    At EXACT_BITS nothing is rounded, so that no entry has a radius. Raises ValueError where a number is not finite.
+    At EXACT_BITS nothing is rounded, so that no entry has a radius. Raises ValueError for a number that is not finite.
     """
     if not (np.isfinite(A).all() and np.isfinite(B).all()):
         raise ValueError("the oracle needs finite numbers")
@@ -32,28 +32,28 @@ def ball(x: float | np.floating) -> arb:
 
 
 def held(x: float, dtype: str) -> arb:
-    """The number that a dtype has for x."""
+    """The number x rounded to a dtype."""
     return ball(np.dtype(dtype).type(x))
 
 
 def rounded(x: float, dtype: str, unsure: float = 0.0) -> arb:
-    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once. `unsure` is how far x may be off itself,
-    of its size.
+    """The number x, widened by its rounding to the dtype if that cannot hold it: code that computes in it rounds once. `unsure` is the
+    relative uncertainty of x itself.
     """
     return arb(x, (unsure + (0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype))) * abs(x))
 
 
 def error(x: float, truth: arb) -> float:
-    """X − truth, rounded once; NaN where x is not finite."""
+    """The difference x − truth, rounded once; NaN if x is not finite."""
     with precision():
         return float(ball(x) - truth) if np.isfinite(x) else float("nan")
 
 
 def distance(x: float, truth: arb) -> float:
-    """|x − truth|, rounded once; NaN where x is not finite."""
+    """The distance |x − truth|, rounded once; NaN if x is not finite."""
     return abs(error(x, truth))
 
 
 def fits(x: arb, dtype: str) -> bool:
-    """Whether a true number is certainly one, and in the range of a dtype."""
+    """Whether a ball certainly holds a finite number in the range of a dtype."""
     return bool(x.is_finite()) and bool(abs(x) < arb(float(np.finfo(dtype).max)))

@@ -1,4 +1,4 @@
-"""One formula, compiled: values, slopes and switches of ℓ over its variables (the scores, or one weight of a penalty)."""
+"""A compiled formula: values, slopes and switches of ℓ over its variables (the scores, or one weight of a penalty)."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     Stated = tuple[sympy.Expr, Sequence[sympy.Symbol], Sequence[sympy.Symbol]]
     """An expression with its variables and its constants."""
 
-FEW = 8
-"""Variables, of each of which it is told whether the formula is a polynomial in it."""
+MAX_VARIABLES = 8
+"""Most variables for which the formula is tested to be a polynomial."""
 
 
 class Formula:
-    """An expression as a tape, with its slopes, recorded once: of what is outside the switches, and of each piece of each switch.
+    """An expression as a tape, with its slopes, recorded once: of the part outside the switches, and of each piece of each switch.
 
-    `value_terms` are the registers that it is a sum of, as written; `registers` has those of its subexpressions. `slopes` hold for each
-    variable, and for each switch by its number, the registers of the terms of the slope. Only its value is asked for along lines:
-    that is a tape of its own, with the same registers.
+    `value_terms` are the registers of its summands, as written; `registers` has those of its subexpressions. `slopes` hold, for each
+    variable and for each switch by its number, the registers of the slope's terms. Along lines only the value is needed: that is a separate
+    tape, with the same registers.
     """
 
     _stated: Callable[[], Stated]
@@ -63,23 +63,23 @@ class Formula:
 
     @cached_property
     def expression(self) -> sympy.Expr | None:
-        """What it was compiled from; None of a recording."""
+        """The compiled expression; None for a recording."""
         return self._stated()[0]
 
     @cached_property
     def variables(self) -> tuple[sympy.Symbol, ...]:
-        """Those of the expression."""
+        """The variables of the expression."""
         return tuple(self._stated()[1])
 
     @cached_property
     def registers(self) -> dict[sympy.Basic, int]:
-        """Those of its subexpressions."""
+        """The registers of its subexpressions."""
         return Formula(*self._stated()).registers
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data, from which it is `read`. Raises ValueError where it has none."""
+        """Plain data, from which it is `read`. Raises ValueError if there is no plain form."""
         curvature = [] if self._curvature is None else [self._curvature.tape]
-        few = self.arity <= FEW
+        few = self.arity <= MAX_VARIABLES
         return {
             "tapes": stored.as_data([self.value_tape, self.tape, *curvature]),
             "arity": self.arity,
@@ -94,9 +94,9 @@ class Formula:
 
     @classmethod
     def read(cls, found: dict[str, Any], stated: Callable[[], Stated]) -> Formula:
-        """The formula that was told, whose expression is `stated` where it is asked for.
+        """The formula from plain data; its expression is computed by `stated` when needed.
 
-        Raises LookupError, TypeError or ValueError where it is none.
+        Raises LookupError, TypeError or ValueError for invalid data.
         """
         self = cls.__new__(cls)
         self._stated = stated
@@ -117,7 +117,7 @@ class Formula:
         self._record_slopes(b, self._find_switches())
 
     def _find_switches(self) -> list[list[tuple[int, int]]]:
-        """Their pieces."""
+        """The pieces of each switch."""
         switches = [(k, pieces) for i in self.value_tape.instructions if i.row.form == "switch" for k, pieces in i.choices]
         self.switches = [k for k, _ in switches]
         self._number = {k: n for n, k in enumerate(self.switches)}
@@ -131,7 +131,7 @@ class Formula:
 
     @property
     def additions(self) -> int:
-        """How many terms are added up."""
+        """The number of summands."""
         return max(1, len(self.value_terms))
 
     @cached_property
@@ -139,23 +139,23 @@ class Formula:
         return [t for slopes in (self.slopes, *(slopes for pieces in self.piece_slopes for slopes in pieces)) for t in _all(slopes)]
 
     def _split(self, b: Builder, starts: Sequence[int], sign: int = 1) -> Slopes:
-        """Slopes of a sum of registers by variable and by inner switch."""
+        """The slopes of a sum of registers, by variable and by inner switch."""
         found, variables = cut_slopes(b, starts, sign), range(self.arity)
         own = {j: tuple(found[j]) for j in variables if j in found}  # variables come first among the registers
         return own, {self._number[k]: tuple(terms) for k, terms in found.items() if k in self._number}
 
     def run(self, inputs: Sequence[Ball], u: arb | None = None) -> Run:
-        """Everything at a point or over a box; with `u` as careful floating-point code may have it."""
+        """All registers at a point or over a box; with `u` as careful floating-point code may have them."""
         return self._with_a_piece(enclose.run(self.tape, inputs, u))
 
     def follow(
         self, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
     ) -> Run:
-        """The value alone, at points or along lines: see `enclose.run`."""
+        """The registers of the value only, at points or along lines: see `enclose.run`."""
         return self._with_a_piece(enclose.run(self.value_tape, inputs, u, ahead=ahead, taken=taken))
 
     def _with_slopes(self, run: Run) -> Run:
-        """Everything, where the value has been followed already."""
+        """The run of all registers, continuing one of the value."""
         if run.tape is self.tape:
             return run
         return enclose.run(self.tape, [run.values[k] for k in self.tape.inputs.tolist()], run.arithmetic.u, begun=run)
@@ -168,12 +168,12 @@ class Formula:
 
     @cached_property
     def conditional(self) -> list[int]:
-        """The switches that choose by a condition."""
+        """The switches that select by a condition."""
         return [k for k in self.switches if self.value_tape.places[k].instruction.op == "where"]
 
     @cached_property
     def quadratic(self) -> tuple[arb, arb, arb] | None:
-        """(c0, c1, c2) where the formula of one variable is c0 + c1·w + c2·w² with rational coefficients, else None."""
+        """(c0, c1, c2) if the formula of one variable is c0 + c1·w + c2·w² with rational coefficients, else None."""
         if self._coefficients is None:
             return None
         c0, c1, c2 = [arb(fmpq(c.numerator, c.denominator)) for c in self._coefficients]
@@ -181,7 +181,7 @@ class Formula:
 
     @cached_property
     def _coefficients(self) -> tuple[Fraction, ...] | None:
-        """Those three as fractions."""
+        """These three coefficients as fractions."""
         if self.expression is None or self.switches or self.arity != 1:
             return None
         if not self.expression.is_polynomial(*self.variables):
@@ -193,7 +193,7 @@ class Formula:
 
     @cached_property
     def piecewise_linear(self) -> bool:
-        """Whether no piece is curved."""
+        """Whether every piece is linear."""
         return self._degree(self.value_tape.degrees) <= 1
 
     @cached_property
@@ -202,7 +202,7 @@ class Formula:
         return self._degree(self.value_tape.degrees) < inf
 
     def is_polynomial_in(self, j: int) -> bool:
-        """Whether it depends on this variable as a polynomial does, without a switch."""
+        """Whether it depends on this variable as a polynomial, without a switch."""
         if self._polynomial_in is not None:
             return self._polynomial_in[j]
         if self.expression is None:
@@ -211,7 +211,7 @@ class Formula:
         return variable in self.expression.free_symbols and bool(self.expression.is_polynomial(variable))
 
     def is_polynomial_at(self, run: Run) -> bool:
-        """Whether all that is active in the run's box is."""
+        """Whether the pieces that are active in the run's box are polynomials."""
         if self.is_polynomial or not self.switches:
             return self.is_polynomial
         pattern = tuple(map(tuple, run.possible.values()))
@@ -240,8 +240,8 @@ class Formula:
 
     @cached_property
     def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of the constants that the value depends on, and of those that the gradient depends on: on its slopes or on where
-        its switches turn. A constant that is not among them changes nothing, wherever it is evaluated.
+        """The names of the constants that the value depends on, and of those that the gradient depends on: in its slopes or in the position
+        of its switches. Another constant changes nothing, wherever it is evaluated.
         """
         of_switches = [r for i in self.value_tape.instructions if i.row.form == "switch" for x in i.ins for r in x.ravel().tolist()]
         return self._constants_behind(self.value_terms), self._constants_behind([*self._slope_terms, *of_switches])
@@ -256,7 +256,7 @@ class Formula:
         return Ranges(self.tape, self.value_tape.behind(self.value_terms))
 
     def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
-        """Whether a number on the way to the value, or to the slopes, may not fit `dtype` on the pieces that are possible: see `ranges`."""
+        """Whether a number in the computation of the value, or of the slopes, may not fit `dtype` on the possible pieces: see `ranges`."""
         run = self._with_slopes(run) if slopes else run
         registers = _all(self.slopes) if slopes else [*self.value_terms]
         for k in enclose.reached(run, self.value_terms):
@@ -267,15 +267,15 @@ class Formula:
 
     @cached_property
     def underflow_steps(self) -> int:
-        """How many operations may each lose one smallest normal."""
+        """The number of operations that may each lose one smallest normal."""
         return self.tape.operations + 1
 
     def value(self, thin: Run, fat: Run) -> Quantity:
-        """ℓ."""
+        """The value of ℓ."""
         return _quantity(self.value_terms, thin, fat)
 
     def pieces(self, thin: Run, fat: Run) -> Pieces:
-        """∂ℓ over the box of `fat`, by the chain rule through the switches. The runs may be of the value alone."""
+        """∂ℓ over the box of `fat`, by the chain rule through the switches. The runs may be of the value only."""
         thin, fat = self._with_slopes(thin), self._with_slopes(fat)
 
         def of(slopes: Slopes) -> reverse.Slopes:
@@ -295,22 +295,22 @@ class Formula:
 
     @cached_property
     def _steady(self) -> dict[Hashable, reverse.Slopes]:
-        """Slopes that depend on no input, by their place, roundings and precision."""
+        """A cache of slopes that depend on no input, by place, roundings and precision."""
         return {}
 
     def curvature(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²ℓ/∂s_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
 
-        None where there are more than MOST_LIMITS of them.
+        None if there are more than MOST_LIMITS of them.
         """
         return [Quantity(arb(0), 0.0, 0.0)] if self._curvature is None else self._curvature.at(j, thin, fat)
 
     def seconds(self, j: int) -> list[tuple[Second, int]]:
-        """The tapes, and how often each counts, whose sum is ∂²ℓ/∂s_j², of a formula without switches."""
+        """The tapes whose sum is ∂²ℓ/∂s_j², with their counts, for a formula without switches."""
         return [] if self._curvature is None else self._curvature.seconds(j)
 
     def slope(self, run: Run, v: Sequence[arb]) -> arb:
-        """A ball around ⟨∂ℓ, v⟩ over the box of the run, every possible piece of every switch included."""
+        """A ball around ⟨∂ℓ, v⟩ over the box of the run, including every possible piece of every switch."""
         inner: list[arb] = []
         for register, slopes in zip(self.switches, self.piece_slopes, strict=True):
             balls = [_slope_of(slopes[a], run, v, inner) for a in run.possible[register]]
@@ -323,7 +323,7 @@ class Formula:
 
     @cached_property
     def gaps(self) -> list[Comparison]:
-        """What is compared: where it is 0 a switch turns. A switch comes before those within it."""
+        """The compared differences: a switch turns where one is 0. A switch comes before those within it."""
         return series.gaps(self.value_tape)
 
     @cached_property
@@ -335,7 +335,7 @@ class Formula:
         return series.sign(self._gap_tapes[gap], inputs, self.gaps[gap])
 
     def gap(self, inputs: Sequence[Ball], gap: int) -> arb:
-        """By how much the first of two that are compared is the greater, at the precision in force."""
+        """A compared difference, at the present precision."""
         difference: arb = self.gaps[gap].of(enclose.run(self._gap_tapes[gap], inputs).values)
         return difference
 
@@ -376,8 +376,8 @@ def _total(terms: Terms, run: Run) -> arb:
 
 @lru_cache(maxsize=512)
 def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
-    """ℓ(·, label) over `classes` scores, compiled once a process. That of a domain of targets is one, with the target as its first
-    constant. Raises UsageError where it is not made of known functions.
+    """ℓ(·, label) over `classes` scores, compiled once per process. For a domain of targets there is one formula, with the target as its
+    first constant. Raises UsageError if it contains unknown functions.
     """
     if spec.domain and label:
         return loss_formula(spec, classes, 0)
@@ -390,8 +390,8 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
 
 
 def compiled(what: str, stated: Callable[[], Stated], home: tuple[str, str] | None = None, which: Sequence[Any] = ()) -> Formula:
-    """The formula that is `stated`, kept between processes: by where it ships, its `home`, and `which` of the formulas there it is, else
-    by the expression. Raises UsageError where it is not made of known functions.
+    """The formula that `stated` returns, cached between processes: by where it ships (`home`) and `which` of the formulas there it is, else
+    by the expression. Raises UsageError if it contains unknown functions.
     """
     if home is None:
         expression = stated()
@@ -411,7 +411,7 @@ def _kept(what: str, key: Sequence[Any], stated: Callable[[], Stated]) -> Formul
 
 
 def _digest(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol]) -> str:
-    """Of all that a formula is compiled from: each node once, with its operands in their order."""
+    """A digest of what a formula is compiled from: each node once, with its operands in order."""
     numbers: dict[sympy.Basic, int] = {}
     told: list[Any] = [len(variables), len(constants)]
     waiting = [e, *reversed(constants), *reversed(variables)]
@@ -429,7 +429,7 @@ def _digest(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequenc
 
 @lru_cache(maxsize=64)
 def any_target_formula(spec: LossSpec) -> Formula | None:
-    """ℓ over one score, with its target t and its parameters as constants; None where that is not one formula for all targets."""
+    """ℓ over one score, with its target t and its parameters as constants; None if it is not the same formula for all targets."""
     if not spec.targets or spec.domain:
         return None
     home = shipped(spec)
@@ -454,7 +454,7 @@ def _any_target(spec: LossSpec) -> Formula | None:
     assert spec.targets is not None
     try:
         found = Formula(*_with_a_target(spec))
-    except Exception:  # it branches on the target, looks it up, or does with it what no ball operation does
+    except Exception:  # it branches on the target, uses it as an index, or needs a function without a ball operation
         return None
     defaults = [arb(p) for p in spec.with_parameters({}).values()]
     with precision():
@@ -469,7 +469,7 @@ def _any_target(spec: LossSpec) -> Formula | None:
 
 @lru_cache(maxsize=64)
 def penalty_formula(penalty: Penalty) -> Formula:
-    """ρ(w), of a group of two where it is over groups, compiled once a process. Raises UsageError where it is not made of known
+    """ρ(w), for a penalty over groups that of a group of two, compiled once per process. Raises UsageError if it contains unknown
     functions.
     """
     return compiled(penalty.name, lambda: (*penalty.expression(), ()), shipped(penalty))
@@ -477,21 +477,21 @@ def penalty_formula(penalty: Penalty) -> Formula:
 
 @lru_cache(maxsize=256)
 def group_formula(penalty: Penalty, size: int, gone: tuple[bool, ...]) -> Formula:
-    """ρ over a group of so many weights, without the norms that are gone."""
+    """ρ over a group of `size` weights, without the norms in `gone`."""
     return compiled(penalty.name, lambda: (penalty.without(size, gone), penalty.expression(size)[1], ()))
 
 
 @lru_cache(maxsize=64)
 def norms_of(penalty: Penalty, size: int) -> tuple[tuple[tuple[float, ...], Formula], ...]:
-    """Of each norm in ρ over a group of so many weights: half of the axes of the ball that its subgradients at 0 are, and the norm along a
-    line through 0, a formula of t with the constants v_1, …, k.
+    """For each norm in ρ over a group of this size: the semi-axes of the ball of its subgradients at 0, and the norm along a line through
+    0, a formula of t with the constants v_1, …, k.
     """
     return tuple((norm.lengths, compiled(penalty.name, norm.ray)) for norm in penalty.norms(size))
 
 
 @lru_cache(maxsize=1)
 def parabola() -> Formula:
-    """A + b·t + c·t² over t, with a, b, c as constants: a quadratic penalty along a line, all weights at once."""
+    """The formula a + b·t + c·t² of t, with a, b, c as constants: a quadratic penalty along a line, all weights at once."""
 
     def stated() -> Stated:
         t, a, b, c = sympy.symbols("t a b c", real=True)

@@ -28,15 +28,17 @@ from verify.spec.relations import Relation
 Floats = NDArray[np.floating]
 
 CLOSEST = 2.0
-"""A unit step, the longest of a ladder, moves a number by at most this part of its distance from an end of its domain."""
-FEW = 8
-"""Numbers of a part whose element is kept: a target, and some for each of a few classes."""
-KEPT = 1024
-"""Elements that are kept: of all labels, of all targets of a list, and of the last ones of a domain."""
+"""A unit step, the longest of a ladder, moves a number by at most its distance from an end of its domain divided by this."""
+MAX_CACHED_NUMBERS = 8
+"""Most numbers of a part whose element is cached: a target, and some for each of a few classes."""
+CACHE_SIZE = 1024
+"""Cached elements: of all labels, of all targets of a list, and the latest ones of a domain."""
 POINTS = 4
-"""Values, and half of the points for each, at which it is looked whether a switch turns inside a domain; and the size of all."""
+"""Number of values, and half the number of points for each, at which switches inside a domain are searched; also the size of all
+dimensions.
+"""
 STEPS = 12
-"""Halvings of a step that a number must take exactly to be moved at all: what lies closer to an end moves by single floats."""
+"""Halvings of a step that a number must take exactly to be moved at all: a number closer to an end moves by single floats."""
 
 
 class InstanceOracle(Truth):
@@ -56,35 +58,35 @@ class InstanceOracle(Truth):
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """Those of the instance."""
+        """The relations of the instance."""
         return self.instance.relations
 
     def examine(self) -> None:
-        """Raises UsageError where the function is not what its author claims."""
-        from verify.oracle.problem_claims import examine_problem  # which asks for the truth itself
+        """Raises UsageError if the function contradicts its author's claims."""
+        from verify.oracle.problem_claims import examine_problem  # which needs the truth itself
 
         examine_problem(self.problem, self.parameters)
 
     def is_elsewhere(self, values: Values) -> bool:
-        """Whether code is asked away from its example."""
+        """Whether these values of code differ from its example."""
         example = self.problem.example
         return self.code is not None and (example is None or any(not np.array_equal(example[name], values[name]) for name in example))
 
     def contains(self, values: Values) -> bool:
-        """Whether all that is differentiated lies in its domain."""
+        """Whether all differentiated inputs lie in their domains."""
         inputs = [(i.domain, values[i.name]) for i in self.problem.variables if not i.is_free]
         return all(bool(np.all(domain.holds(a))) for domain, a in inputs if isinstance(domain, Domain))
 
     def seen(self, part: Part) -> list[arb]:
-        """The constants of an element as the dtype holds them: that is where a candidate sees a tie."""
+        """The constants of an element rounded to the dtype, since that decides where a candidate has a tie."""
         return [exact.held(t, self.dtype) for t in (*part.numbers, *self.parameters.values())]
 
     def point(self, values: Values) -> Floats:
-        """All that is differentiated, in a row."""
+        """All differentiated inputs, in one row."""
         return joined([np.ravel(values[name]) for name in self.problem.differentiated])
 
     def at(self, /, **values: Any) -> Point:
-        """Everything at one point. Raises ValueError where these are no values of the problem."""
+        """The truth at one point. Raises ValueError for values that do not fit the problem."""
         self.problem.sizes(values)
         parts = self.problem.parts(values)
         x = joined([values[name] for name in self.problem.differentiated])
@@ -106,12 +108,14 @@ class InstanceOracle(Truth):
         return Point(x=x, data=data, penalty=None, dtype=self.range, u=self.u, tiny=self.tiny, **known)
 
     def _number(self, parts: Sequence[Part]) -> int:
-        """Roundings of the sum. Weights may be added up, too, and what divides it is as sure as they were found out."""
+        """The number of roundings of the sum. Weights may be added up, too, and a divisor is as uncertain as the parameters that were
+        inferred.
+        """
         added = 2 if self.problem.is_weighted or self.problem.classwise else 1
         return added * len(parts) + ceil(self._unsure_total(parts) / self.u)
 
     def _unsure_total(self, parts: Sequence[Part]) -> float:
-        """How far the sum of a parameter over the classes of the examples may be off, of its size."""
+        """The relative uncertainty of the sum of a parameter over the classes of the examples."""
         by = self.instance.reduction
         off = next((self.instance.unsure.get(name) for name in self.problem.classwise if by == mean_by(name)), None)
         if off is None:
@@ -121,7 +125,7 @@ class InstanceOracle(Truth):
         return sum(share * far for share, far in shares) / total if total else 0.0
 
     def share(self, parts: Sequence[Part]) -> float:
-        """What the sum is multiplied by."""
+        """The factor of the sum."""
         return float(self._share(parts))
 
     def _share(self, parts: Sequence[Part]) -> fmpq:
@@ -129,20 +133,20 @@ class InstanceOracle(Truth):
         return fmpq(total.denominator, total.numerator)
 
     def roundings(self, values: Values) -> Floats:
-        """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
+        """The roundings of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
         return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
 
     def element(self, part: Part) -> Element:
-        """φ of one part, kept for those that are alike, whatever their weights and places: not that of code, which may be another one at
-        every point, and none of many numbers, which hardly come again.
+        """φ of one part, cached for equal parts, whatever their weights and places: not for code, which may be another formula at every
+        point, nor for many numbers, which hardly recur.
         """
-        if self.code is not None or len(part.numbers) > FEW:
+        if self.code is not None or len(part.numbers) > MAX_CACHED_NUMBERS:
             return self._element(part)
         key = part.key, part.numbers, part.label
         known = self._elements.get(key)
         if known is None:
             known = self._elements[key] = self._element(part)
-            if len(self._elements) > KEPT:
+            if len(self._elements) > CACHE_SIZE:
                 self._elements.popitem(last=False)
         return known
 
@@ -168,8 +172,8 @@ class InstanceOracle(Truth):
         )
 
     def _margin(self, part: Part) -> float:
-        """The size of what an example's own class may add that is taken away again: of the parameters, and of those of that class. See
-        `Oracle`.
+        """The size of what an example's own class may add and subtract again: of the parameters, and of those
+        of that class. See `Oracle`.
         """
         if part.label is None:
             return 0.0
@@ -177,13 +181,13 @@ class InstanceOracle(Truth):
         return sum(abs(float(p)) for p in (*own, *self.parameters.values()))
 
     def _is_cancelled(self, formula: Formula) -> bool:
-        """Whether the formula is a constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
+        """Whether the formula is constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
         if self.code is not None or not all(map(formula.is_constant, formula.value_terms)):
             return False
         return not self.example.is_polynomial
 
     def _unsure(self, part: Part) -> list[float]:
-        """How far each number may be off, of its size: those of parameters that were found out."""
+        """The relative uncertainty of each number: of parameters that were inferred."""
         if not self.instance.unsure:
             return [0.0] * len(part.numbers)
         shapes = {name: shape for name, shape, _ in part.key}  # type: ignore[attr-defined]  # of a spec's problem
@@ -192,7 +196,7 @@ class InstanceOracle(Truth):
         return [far for each, size in off for far in each * (size // len(each))]
 
     def _steep(self, formula: Formula, part: Part, cancelled: bool) -> Floats:
-        """L of each input, of real numbers: see `steepness`."""
+        """L for each input that holds real numbers: see `steepness`."""
         if self.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
@@ -205,7 +209,7 @@ class InstanceOracle(Truth):
         return self._steepest[key]
 
     def _curved(self, formula: Formula, part: Part, j: int) -> float:
-        """The same of the second derivative for input j."""
+        """The steepness of the second derivative in input j."""
         if self.code is not None or not all(i.is_free for i in self.problem.variables):
             return 0.0
         key = part.key, part.numbers, j
@@ -216,13 +220,13 @@ class InstanceOracle(Truth):
         return self._most_curved[key]
 
     def formula(self, key: Hashable) -> Formula:
-        """Of the elements with this key."""
+        """The formula of the elements with this key."""
         compiled = stated_formula if self.code is None else code_formula
         return compiled(self.problem.name, self.problem.stated, key)
 
     def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
-        """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
-        so that a unit step stays well inside each domain. What lies too close to an end is not moved.
+        """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number, so
+        that a unit step stays well inside each domain. A number too close to an end is not moved.
         """
         here = [np.asarray(values[name]) for name in self.problem.differentiated]
         parts = [*zip(self.problem.variables, here, parted(d, here), strict=True)]
@@ -230,7 +234,7 @@ class InstanceOracle(Truth):
         return joined(x), joined([step if i.is_free else _inside(i, a, step) for i, a, step in parts])
 
     def moves(self, values: Values, d: Floats) -> float:  # noqa: ARG002
-        """How far a unit step along d may move any input."""
+        """The most that a unit step along d may move any input."""
         return float(np.max(np.abs(d), initial=0.0))
 
     def elsewhere(self, values: Values) -> Mapping[str, Any]:
@@ -242,8 +246,8 @@ class InstanceOracle(Truth):
 
     @cached_property
     def example(self) -> Formula:
-        """The formula in a small form, which shows whether it has switches or is curved; where it asks for labels, one that has switches if
-        any has: a hinge of those of one class alone.
+        """The formula in a small form, which shows whether it has switches or is curved; with labels, one that has switches if any has: a
+        hinge has none if all examples have the same class.
         """
         seeds = range(POINTS if any(i.concrete for i in self.problem.inputs) and self.problem.example is None else 1)
         found = [self.formula(self.problem.parts(small(self.problem, seed=seed))[0].key) for seed in seeds]
@@ -251,14 +255,14 @@ class InstanceOracle(Truth):
 
     @cached_property
     def has_switches(self) -> bool:
-        """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
+        """Whether there are kinks: if numbers have a domain with ends, some inside it."""
         if not self.example.switches or self.code is not None:
             return bool(self.example.switches)
         free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
 
     def _turns(self, values: Values) -> bool:
-        """Whether a gap has several signs at points of the domain, beside these values of what is not differentiated."""
+        """Whether a gap changes sign within the domain, for these values of the inputs that are not differentiated."""
         sides: dict[int, set[int | None]] = {}
         for seed in range(2 * POINTS):
             other = small(self.problem, size=POINTS, seed=POINTS + seed)
@@ -271,7 +275,9 @@ class InstanceOracle(Truth):
 
 
 def _size(part: Part) -> float:
-    """Of the numbers whose difference a cancelled formula is: an exponential's logarithm and the like, times its constants."""
+    """The size of the numbers whose difference a cancelled formula is: the logarithm of an exponential and
+    the like, times its constants.
+    """
     return max(1.0, sum(float(abs(t)) for t in part.numbers))
 
 
@@ -289,16 +295,16 @@ Statement = Callable[[Hashable], Stated | Recording]
 
 @lru_cache(maxsize=1024)
 def stated_formula(name: str, stated: Statement, key: Hashable) -> Formula:
-    """φ with this key, compiled once a process, whatever is fixed of the problem.
+    """φ with this key, compiled once per process, whatever is fixed in the problem.
 
-    Raises UsageError where it is not made of known functions.
+    Raises UsageError if it contains unknown functions.
     """
     return _compiled(name, stated(key))
 
 
 @lru_cache(maxsize=16)
 def code_formula(name: str, stated: Statement, key: Hashable) -> Formula:
-    """The same of code, which may be another formula at every point."""
+    """φ of recorded code, which may be another formula at every point."""
     return _compiled(name, stated(key))
 
 

@@ -1,5 +1,5 @@
-"""Least squares with multipliers that are not negative. Of a few columns scipy's takes longer to load than a quick verdict may last. Of
-the many of simplices, one for each switch that is open, it takes minutes.
+"""Least squares with nonnegative multipliers. For a few columns scipy's takes longer to load than a quick verdict may take. For the many
+columns of simplices, one for each open switch, it takes minutes.
 """
 
 from __future__ import annotations
@@ -9,29 +9,31 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-ROUNDS = 50
-"""Changes of the set of free multipliers, for each of them. There are few more than there are multipliers, but where rounding misleads."""
+MAX_CHANGES = 50
+"""Changes of the set of free multipliers, for each of them. Without rounding errors there are few more changes than multipliers."""
 
-FEW = 24
-"""Columns up to which each set is fitted anew, in milliseconds in all; of hundreds, as a group of weights has, scipy is not waited for."""
+MAX_REFITTED = 24
+"""Most columns for which each set is fitted anew, in milliseconds in all; for hundreds, as a group of weights
+has, loading scipy is faster.
+"""
 
 INDEPENDENT = 100 * 2.0**-52
-"""Of a column, the least part beside the others that is more than their rounding errors."""
+"""The least relative part of a column orthogonal to the others that exceeds rounding errors."""
 
 
 def non_negative(A: Vector, b: Vector) -> Vector:
-    """The τ ≥ 0, (n,), for which A (m, n) times τ comes nearest to b (m,).
+    """The τ ≥ 0, (n,), for which A (m, n) times τ is nearest to b (m,).
 
-    The active sets of C. Lawson and R. Hanson, Solving Least Squares Problems, 1974, chapter 23. What pulls at a multiplier is taken
-    beside the columns that are free, so that heavy rows, which these fit, do not hide light ones. Where rounding errors keep the sets from
-    an end the latest τ is returned, which is none the less ≥ 0.
+    The active sets of C. Lawson and R. Hanson, Solving Least Squares Problems, 1974, chapter 23. The pull on a multiplier is computed
+    orthogonal to the free columns, so that heavy rows, which these fit, do not hide light ones. If rounding errors prevent convergence, the
+    latest τ is returned, which is still ≥ 0.
     """
     n = A.shape[1]
-    if n > FEW:
+    if n > MAX_REFITTED:
         return _by_scipy(A, b)
     tau, free, rejected = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
     lengths = np.linalg.norm(A, axis=0)
-    for _ in range(ROUNDS * n):
+    for _ in range(MAX_CHANGES * n):
         basis = np.linalg.qr(A[:, free])[0]
         beside, left = _beside(basis, A), _beside(basis, b)
         pull = beside.T @ left
@@ -57,9 +59,9 @@ def non_negative(A: Vector, b: Vector) -> Vector:
 
 
 def of_simplices(A: Vector, b: Vector, starts: NDArray[np.intp]) -> Vector:
-    """The τ, not negative and of sum 1 in each group of columns, which begin at `starts`, for which A τ comes nearest to b.
+    """The τ, nonnegative and of sum 1 in each group of columns, which begin at `starts`, for which A τ is nearest to b.
 
-    The nearest point of a polytope (P. Wolfe, Mathematical Programming 11, 1976) whose vertices take one column of each group. It lies
+    The nearest point of a polytope (P. Wolfe, Mathematical Programming 11, 1976) whose vertices take one column from each group. It lies
     among few of them, at most one more than there are rows, however many groups there are.
     """
     owner = np.repeat(np.arange(len(starts)), np.diff([*starts, A.shape[1]]))
@@ -71,7 +73,7 @@ def of_simplices(A: Vector, b: Vector, starts: NDArray[np.intp]) -> Vector:
 
     vertices, weights = [farthest(b)], np.ones(1)
     points = (A[:, vertices[0]].sum(1) - b)[:, None]
-    for _ in range(ROUNDS * (len(b) + 1)):
+    for _ in range(MAX_CHANGES * (len(b) + 1)):
         x = points @ weights
         vertex = farthest(-x)
         point, length = A[:, vertex].sum(1) - b, float(np.linalg.norm(x))
@@ -96,7 +98,7 @@ def of_simplices(A: Vector, b: Vector, starts: NDArray[np.intp]) -> Vector:
 
 
 def _affine(points: Vector) -> Vector:
-    """The coefficients, of sum 1, with which columns come nearest to 0."""
+    """The coefficients, of sum 1, of the combination of columns nearest to 0."""
     found = np.linalg.lstsq(points[:, 1:] - points[:, :1], -points[:, 0], rcond=None)[0]
     return np.concatenate([[1 - found.sum()], found])
 
@@ -105,20 +107,20 @@ def _by_scipy(A: Vector, b: Vector) -> Vector:
     from scipy.optimize import nnls  # a fifth of a second
 
     try:
-        return np.asarray(nnls(A, b, maxiter=ROUNDS * A.shape[1])[0])
+        return np.asarray(nnls(A, b, maxiter=MAX_CHANGES * A.shape[1])[0])
     except RuntimeError:  # no convergence: any point is a valid, if worse, answer
         return np.ones(A.shape[1])
 
 
 def _beside(basis: Vector, x: Vector) -> Vector:
-    """What is left of x beside an orthonormal basis; twice is enough (Kahan, Parlett)."""
+    """The part of x orthogonal to an orthonormal basis; twice is enough (Kahan, Parlett)."""
     for _ in range(2):
         x = x - basis @ (basis.T @ x)
     return x
 
 
 def _fit(A: Vector, b: Vector, free: NDArray[np.bool_]) -> Vector:
-    """Least squares by the free multipliers alone."""
+    """Least squares with the free multipliers only."""
     found = np.zeros(A.shape[1])
     basis, r = np.linalg.qr(A[:, free])
     found[free] = np.linalg.solve(r, basis.T @ b)

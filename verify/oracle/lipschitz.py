@@ -1,10 +1,10 @@
-"""The steepness of a formula along each score, on the whole line: the size of the numbers whose difference its slope may be computed as.
+"""The steepness of a formula in each score, on the whole line: the size of the numbers as whose difference its slope may be computed.
 
-p − 1 and −exp(−s)/(1 + exp(−s)) are the same slope, and σ(ts) − 1 is another usual way of writing it: code that is right rounds at the
-size 1 of p where the slope itself is next to nothing. So a slope that is bounded by L along a score, whatever that is, may be off by
-roundings of L, and a second derivative likewise (p(1 − p)). L is the greatest |slope| on a grid over the whole line, and there is none
-where the slope still grows at an end of it: what is computed from a sample is never more than what is due. Polynomials have nothing to
-do with it: nobody computes s − t as a difference of numbers of the size of its greatest value.
+p − 1 and −exp(−s)/(1 + exp(−s)) are the same slope, and σ(ts) − 1 is another usual way of writing it: right code rounds at the size 1 of p
+where the slope itself is almost 0. So a slope that is bounded by L in a score may be off by roundings of L, and a second derivative
+likewise (p(1 − p)). L is the greatest |slope| on a grid over the whole line; there is none if the slope still grows at an end of it. A
+value from a sample never exceeds the true bound. Polynomials are excluded: nobody computes s − t as a difference of numbers of the size of
+its greatest value.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 GRID = 2.0 ** np.concatenate([np.arange(-4.0, 8.0, 0.5), np.arange(8.0, 41.0)])
-"""Distances from 0: fine where losses bend, octaves from there to where nothing but a limit is left."""
+"""Distances from 0: dense where losses bend, octaves from there to where only a limit is left."""
 
 LINE = np.concatenate([-GRID[::-1], [0.0], GRID])
 
-SETTLED = 1e-3
-"""How much a slope may grow while its score grows by END octaves, to be taken for its limit. That of a logarithm grows by 5 %."""
+MAX_GROWTH = 1e-3
+"""The most that a slope may grow while its score grows by END octaves, to count as its limit. That of a logarithm grows by 5 %."""
 
 END = 2
 
-NOISE = 2.0**-44
-"""Of the greatest slope: what roundings may leave of a difference that is 0 in the limit."""
+DIFFERENCE_ERROR = 2.0**-44
+"""Relative to the greatest slope, the rounding error of a difference that is 0 in the limit."""
 
 
-SHOWN = 3
+SHOWN_CLASSES = 3
 """Classes of the formula that a report shows."""
 
 
 def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
-    """L for each score (C,), with the others 0: the greatest |∂ℓ/∂s_j|; 0 where it has no bound or the formula is a polynomial."""
+    """L for each score (C,), with the others 0: the greatest |∂ℓ/∂s_j|; 0 if it is unbounded or the formula is a polynomial."""
     C = formula.arity
     if formula.is_polynomial:
         return np.zeros(C)
@@ -58,7 +58,7 @@ def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
 
 
 def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
-    """The same of ∂²ℓ/∂s_j²; 0 where there are switches, too."""
+    """The greatest |∂²ℓ/∂s_j²|; 0 if it is unbounded, the formula is a polynomial, or there are switches."""
     if formula.is_polynomial or formula.switches:
         return 0.0
     C, parts, given = formula.arity, formula.seconds(j), [arb(c) for c in constants]
@@ -67,7 +67,7 @@ def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
 
 @precise
 def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
-    """|Σ parts| in balls: what is derived twice has products that overflow where they themselves do not. NaN where it has no value."""
+    """|Σ parts| in balls: second derivatives contain products that overflow though they themselves do not. NaN if it is undefined."""
     total = arb(0)
     for part, times in parts:
         registers = enclose.run(part.tape, inputs).values
@@ -76,8 +76,8 @@ def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
 
 
 def slopes_in_words(loss: LossSpec) -> str:
-    """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
-    constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
+    """A sentence for reports: whether slopes of this loss may be computed as differences, with its default parameters."""
+    constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN_CLASSES)
     labels = loss.some_labels(1) if loss.targets else (0,)
     formulas = [(loss_formula(loss, C, i), [*loss.constant(i), *constants]) for i in labels]
     curved = [(f, given) for f, given in formulas if not f.is_polynomial]
@@ -95,10 +95,10 @@ def _quietly(f: Callable[[], T]) -> T:
 
 
 def _bound(sizes: Floats) -> float:
-    """The greatest size on the line, as far as double precision has it; 0 where it still grows at an end."""
+    """The greatest size on the line, within double precision; 0 if it still grows at an end."""
     middle = LINE.size // 2
     for half in (sizes[middle:], sizes[middle::-1]):
         known = half[: int(np.argmin(np.isfinite(half)))] if not np.isfinite(half).all() else half
-        if len(known) <= END or known[-1] > (1 + SETTLED) * known[-1 - END] + NOISE * max(known):
+        if len(known) <= END or known[-1] > (1 + MAX_GROWTH) * known[-1 - END] + DIFFERENCE_ERROR * max(known):
             return 0.0
     return float(np.max(sizes[np.isfinite(sizes)]))

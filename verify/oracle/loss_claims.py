@@ -1,6 +1,6 @@
-"""Claims of a loss, examined: refuted by balls, so that no rounding can refute a claim that is true.
+"""Examining the claims of a loss: they are refuted by balls, so that no rounding can refute a true claim.
 
-What every formula must be is examined too: that it can be compiled for every label, depends on its scores, and is continuous.
+Every formula is also examined for what it must be: compilable for every label, dependent on its scores, and continuous.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from verify.tape.enclose import Run
 from verify.tape.series import sides
 
 SIZES = (2, 3)
-"""Numbers of classes at which a loss is examined, with all labels: two for what is special in two, three for what all others have."""
+"""Numbers of classes at which a loss is examined, with all labels: two for properties of two classes, three for those of more."""
 
 PAIRS = 200
 """Chords tried for each label of each size, where convexity is claimed and no composition rule proves it."""
@@ -37,26 +37,28 @@ PLACES = 16
 SHIFTS = (1.0, -2.5, 16.0)
 """Constants added to all scores."""
 
-NARROW = 2.0**-60
-"""Width, relative to 1 + |t|, of the ball in which a switch turns: the pieces move there by less than any jump that matters."""
+TURN_WIDTH = 2.0**-60
+"""Width, relative to 1 + |t|, of the ball in which a switch turns: the pieces change there by less than any jump that matters."""
 
 MOST_COMBINATIONS = 64
-"""Combinations of pieces that are told apart where several switches turn at once."""
+"""Combinations of pieces that are distinguished where several switches turn at once."""
 
 Point = tuple[float, ...]
 Constants = tuple[arb, ...]
 
 
 def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
-    """Raises UsageError where a formula is none or a claim is certainly false: right code would be called broken by it.
+    """Raises UsageError if a formula is invalid or a claim is certainly false: right code would be called broken by it.
 
-    `given` are values of parameters beside their defaults.
+    `given` are values of parameters other than their defaults.
     """
     _examine(loss, tuple(loss.with_parameters(given or {}).values()))
 
 
 def examine_what_is_new(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
-    """The same of all but what ships, at the defaults of its parameters: that is examined by the tests, and takes a second each time."""
+    """Examines a loss, except shipped ones at their default parameters: these are examined by the tests, and
+    it takes a second each time.
+    """
     home = shipped(loss)
     values = loss.with_parameters(given or {})
     if home is None:
@@ -66,9 +68,7 @@ def examine_what_is_new(loss: LossSpec, given: Mapping[str, float] | None = None
 
 
 def examine_penalty(penalty: Penalty) -> None:
-    """Raises UsageError where ρ is no formula, does not depend on the weights, jumps, or depends on their order in a group: what a loss is
-    examined for.
-    """
+    """Raises UsageError if ρ is not a formula, does not depend on the weights, jumps, or depends on their order in a group."""
     formula = penalty_formula(penalty)
     if formula.value_terms and not (formula.slopes[0] or formula.slopes[1]):
         raise UsageError(f"the penalty {penalty.name} does not depend on the weight: it is {formula.expression} whatever that is.")
@@ -88,10 +88,10 @@ def _of_one_weight(penalty: Penalty) -> LossSpec:
 
 
 class _Weight(LossSpec):
-    """ρ as a loss of one score, whose target says nothing."""
+    """ρ as a loss of one score, whose target is ignored."""
 
     def place(self, classes: int, label: int) -> str:  # noqa: ARG002
-        """For sentences."""
+        """The place in words."""
         return "as a function of one weight"
 
 
@@ -102,15 +102,15 @@ def _of_a_group(penalty: Penalty) -> LossSpec:
 
 
 class _Group(LossSpec):
-    """The same over a group, whose label says nothing."""
+    """ρ of a group as a loss of its weights, whose label is ignored."""
 
     def place(self, classes: int, label: int) -> str:  # noqa: ARG002
-        """For sentences."""
+        """The place in words."""
         return f"as a function of a group of {classes} weights"
 
 
 def _is_of_a_set(penalty: Penalty) -> bool:
-    """Whether ρ is nowhere that was tried certainly another where the weights change places."""
+    """Whether ρ is unchanged under permutations of the weights at all points tried."""
     loss = _of_a_group(penalty)
     for size in SIZES:
         for at, order in product(_points(size, PLACES), list(permutations(range(size)))[1:]):
@@ -139,7 +139,7 @@ def _examine(loss: LossSpec, values: tuple[float, ...]) -> None:
 
 
 def bulge(loss: LossSpec, chord: Chord, constants: Constants | None = None) -> arb:
-    """ℓ at the middle of a chord less the mean of ℓ at its ends, as a ball: above 0 where ℓ is not convex."""
+    """ℓ at the middle of a chord minus the mean of ℓ at its ends, as a ball: above 0 where ℓ is not convex."""
     known = tuple(exact.ball(p) for p in loss.with_parameters({}).values()) if constants is None else constants
     middle = tuple((a + b) / 2 for a, b in zip(chord.start, chord.end, strict=True))
     with precision():
@@ -165,17 +165,17 @@ def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, consta
 
 
 def _all(loss: LossSpec, label: int, constants: Constants) -> list[arb]:
-    """The constants of the formula for one label: the target is one where it has a domain."""
+    """All constants of the formula for one label: with a domain of targets, the target is one."""
     return [*map(exact.ball, loss.constant(label)), *constants]
 
 
 def _labels(loss: LossSpec) -> list[tuple[int, int]]:
-    """(number of scores, label) of all that is examined."""
+    """The pairs (number of scores, label) to examine."""
     return sorted({(loss.scores(c), label) for c in SIZES for label in loss.examined(c)})
 
 
 def _points(scores: int, count: int) -> Iterator[Point]:
-    """Near and far, on a lattice, so that sentences show short numbers; 0 first."""
+    """Points near and far, on a lattice, so that sentences show short numbers; 0 first."""
     rng = np.random.default_rng(0)
     yield (0.0,) * scores
     for _ in range(count - 1):
@@ -183,7 +183,7 @@ def _points(scores: int, count: int) -> Iterator[Point]:
 
 
 def _is_a_formula(loss: LossSpec, constants: Constants) -> None:
-    """Compiled for every label, a function of its scores, and a real number somewhere."""
+    """Checks that the formula compiles for every label, depends on its scores, and is real somewhere."""
     formulas = {(scores, label): loss_formula(loss, scores, label) for scores, label in _labels(loss)}
     if not any(f.slopes[0] or f.slopes[1] for f in formulas.values()):
         raise UsageError(f"the formula of {loss.name} depends on no score: its value is the same whatever they are.")
@@ -196,7 +196,7 @@ def _is_a_formula(loss: LossSpec, constants: Constants) -> None:
 
 
 def _is_written_alike(loss: LossSpec, constants: Constants) -> None:
-    """Further ways of writing are of the same loss."""
+    """Checks that further ways of writing it are the same loss."""
     for n, way in enumerate(loss.written):
         for scores, label in _labels(loss):
             for at in _points(scores, PLACES):
@@ -267,7 +267,7 @@ def _is_shift_invariant(loss: LossSpec, constants: Constants) -> None:
 
 
 def _is_continuous(loss: LossSpec, constants: Constants) -> None:
-    """Looks along lines for places where the condition of a Piecewise turns, and compares the pieces there."""
+    """Searches along lines for places where the condition of a Piecewise turns, and compares the pieces there."""
     for scores, label in _labels(loss):
         formula = loss_formula(loss, scores, label)
         if not formula.conditional:
@@ -291,7 +291,7 @@ CONTINUOUS = "A loss must be continuous: correct the pieces of the Piecewise, or
 
 
 def _lines(scores: int) -> Iterator[tuple[Point, Point]]:
-    """The only line of one score; of several, along each class and askew, through two points."""
+    """The only line of one score; for several, lines along each class and oblique ones, through two points."""
     if scores == 1:
         yield (0.0,), (1.0,)
         return
@@ -302,7 +302,7 @@ def _lines(scores: int) -> Iterator[tuple[Point, Point]]:
 
 
 def _steps(scores: int) -> list[float]:
-    """Where a line is looked at: densely near 0, then at growing distances."""
+    """The positions examined along a line: dense near 0, then at growing distances."""
     dense, factor = (16, 1.25) if scores == 1 else (2, 2.0)
     out = [k / dense for k in range(1, 4 * dense + 1)]
     while out[-1] < 2.0**13:
@@ -311,7 +311,7 @@ def _steps(scores: int) -> list[float]:
 
 
 class Along:
-    """A formula along base + t·direction; `run` asks it at a point, and `more` are its constants."""
+    """A formula along base + t·direction; `run` evaluates it at a point, with the constants `more`."""
 
     def __init__(
         self, formula: Formula, base: Sequence[float], direction: Sequence[float], run: Callable[[list[arb]], Run], more: Sequence[arb]
@@ -332,7 +332,7 @@ class Along:
             return self._run(self.at(t))
 
     def jumps(self) -> tuple[list[arb], str, str] | None:
-        """Where it certainly jumps, and its values on both sides."""
+        """The place of a certain jump, and the values on both sides."""
         for low, high in self.turns():
             values = self.jump(low, high)
             if values is not None:
@@ -352,7 +352,7 @@ class Along:
                     yield self._narrowed(k, a, b, x)
 
     def _signs(self, t: float) -> list[int]:
-        """The sign of left − right of each condition: 0 where it is undecided."""
+        """The sign of left − right of each condition: 0 if it is undecided."""
         return [self._sign(k, self.run(t)) for k in range(len(self.gaps))]
 
     def _sign(self, k: int, run: Run) -> int:
@@ -360,7 +360,7 @@ class Along:
         return 1 if gap > 0 else -1 if gap < 0 else 0
 
     def _narrowed(self, k: int, low: float, high: float, before: int) -> tuple[arb, arb]:
-        """By halves, as far as floats go."""
+        """The interval by bisection, down to neighbouring floats."""
         while True:
             middle = (low + high) / 2
             if not low < middle < high:
@@ -371,10 +371,10 @@ class Along:
             low, high = (middle, high) if sign == before else (low, middle)
 
     def jump(self, low: arb, high: arb) -> tuple[arb, arb] | None:
-        """The values on both sides where the formula certainly jumps in between.
+        """The values on both sides if the formula certainly jumps in between.
 
-        Whatever pieces are taken at a place in between, its value lies in the ball of one combination of those that are possible. If these
-        balls fall apart, and the ends (or the middle) lie in different parts, no continuous function passes from one to the other.
+        Whatever pieces hold at a place in between, its value lies in the ball of one combination of the possible ones. If these balls fall
+        into disjoint parts, and the ends (or the middle) lie in different parts, no continuous function passes from one to the other.
         """
         with precision():
             middle = (low + high) / 2
@@ -400,12 +400,12 @@ class Along:
 
 def _around(t: float) -> tuple[arb, arb]:
     with precision():
-        width = arb(NARROW * (1 + abs(t)))
+        width = arb(TURN_WIDTH * (1 + abs(t)))
         return arb(t) - width, arb(t) + width
 
 
 def _parts(balls: Sequence[arb]) -> list[arb]:
-    """The balls, those that overlap as one."""
+    """The balls, with overlapping ones merged."""
     parts: list[arb] = []
     for ball in balls:
         touching = [p for p in parts if p.overlaps(ball)]
@@ -421,7 +421,7 @@ def _number(x: arb) -> str:
 
 
 def _apart(a: arb, b: arb) -> tuple[str, str]:
-    """Two numbers with as many digits as tell one from the other."""
+    """Two numbers with enough digits to distinguish them."""
     return next((x, y) for n in (6, 9, 12, 17) if (x := f"{float(a):.{n}g}") != (y := f"{float(b):.{n}g}") or n == 17)
 
 

@@ -37,7 +37,7 @@ class Oracle(Truth):
         self._most_curved: dict[tuple[int, int, int], float] = {}
 
     def at(self, /, **values: Any) -> Point:
-        """Everything at one point, of the values that the objective's form names: W (C, D), X (N, D), y (N,) with labels in 0..C−1 and reg;
+        """The truth at one point, for the values that the objective's form names: W (C, D), X (N, D), y (N,) with labels in 0..C−1 and reg;
         or scores (N, C) and y.
         """
         form = self.objective.form
@@ -59,7 +59,7 @@ class Oracle(Truth):
         return Point(x=values[form.point], data=data, penalty=penalty, dtype=self.dtype, u=self.u, tiny=self.tiny, which=which)
 
     def penalty(self, W: Floats, reg: float) -> Weights | Groups | None:
-        """λR at W; None where it is always 0."""
+        """λR at W; None if it is always 0."""
         penalty = self.objective.penalty
         formula = penalty_formula(penalty)
         if not formula.value_terms or reg == 0:
@@ -87,7 +87,7 @@ class Oracle(Truth):
             rounded=(*target, *self._rounded_constants),
             steep=lambda: self.steepest(classes, label),
             curved=lambda j: self.most_curved(classes, label, j),
-            # A right candidate may count the label as one of the classes and take its constant term away again, as in
+            # A right candidate may count the label as one of the classes and subtract its constant term again, as in
             # Σ_j max(0, s_j − s_y + Δ) − Δ: it rounds at the size of the parameters where the loss itself is next to nothing.
             aside=0.0 if loss.targets else sum(abs(float(p)) for p in self.objective.parameters.values()),
             asymptotic=bool(loss.targets),
@@ -95,7 +95,7 @@ class Oracle(Truth):
         )
 
     def target(self, label: int) -> list[arb]:
-        """The target as a constant of the formula, where it is one."""
+        """The target as a constant of the formula, if it is one."""
         return [exact.ball(t) for t in self.objective.loss.constant(label)]
 
     def numbers(self, label: int) -> list[float]:
@@ -107,7 +107,7 @@ class Oracle(Truth):
         return loss_formula(self.objective.loss, classes, int(label))
 
     def steepest(self, classes: int, label: int) -> Floats:
-        """L of each score: see `steepness`. Of a symmetric loss it is known for every label from that for the first."""
+        """L for each score: see `steepness`. For a symmetric loss it follows for every label from that for the first."""
         from verify.oracle.lipschitz import steepest  # which looks at many points at once, as the bulk search does through this module
 
         if (classes, label) not in self._steepest:
@@ -120,7 +120,7 @@ class Oracle(Truth):
         return self._steepest[classes, label]
 
     def most_curved(self, classes: int, label: int, j: int) -> float:
-        """The same of the second derivative for score j."""
+        """The steepness of the second derivative in score j."""
         from verify.oracle.lipschitz import most_curved
 
         if (classes, label, j) not in self._most_curved:
@@ -130,7 +130,7 @@ class Oracle(Truth):
 
     @cached_property
     def for_any_target(self) -> Formula | None:
-        """ℓ of one score with its target as a constant; None where there are classes, or the formula branches on the target."""
+        """ℓ of one score with its target as a constant; None if there are classes, or the formula branches on the target."""
         return any_target_formula(self.objective.loss)
 
     def ways(self, classes: int, label: int) -> list[Formula]:
@@ -149,26 +149,26 @@ class Oracle(Truth):
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """Those of the objective."""
+        """The relations of the objective."""
         return self.objective.relations
 
     def examine(self) -> None:
-        """Raises UsageError where the loss is not what it claims to be."""
-        from verify.oracle.loss_claims import examine_what_is_new  # which nobody waits for who has the formula compiled
+        """Raises UsageError if the loss contradicts its claims."""
+        from verify.oracle.loss_claims import examine_what_is_new  # not needed if the formula is compiled already
 
         examine_what_is_new(self.objective.loss, self.parameters)
 
     @property
     def seen(self) -> list[arb]:
-        """The parameters as the dtype holds them: that is where a candidate sees a tie."""
+        """The parameters rounded to the dtype, since that decides where a candidate has a tie."""
         return [exact.held(p, self.dtype) for p in self.parameters.values()]
 
     def stretched(self, values: Mapping[str, Any], d: Floats) -> tuple[Floats, Floats]:
-        """(x, d): the point on the grid on which steps are exact, and the direction as it is."""
+        """(x, d): the point on the grid on which steps are exact, and the unchanged direction."""
         return on_grid(values[self.objective.form.point]), d
 
     def moves(self, values: Mapping[str, Any], d: Floats) -> float:
-        """How far a unit step along d may move any score."""
+        """The most that a unit step along d may move any score."""
         form = self.objective.form
         return float(np.max(form.scores(form.sizes({**values, form.point: d})), initial=0.0))
 
@@ -184,11 +184,11 @@ class Oracle(Truth):
 
     @property
     def piecewise_linear(self) -> bool:
-        """Whether neither the loss nor the penalty is curved anywhere."""
+        """Whether both the loss and the penalty are piecewise linear."""
         return self.example.piecewise_linear and penalty_formula(self.objective.penalty).piecewise_linear
 
     def penalised(self, W: Floats) -> Floats:
-        """A mask over the columns of W: 0 where the penalty leaves the bias out, or is none."""
+        """A mask over the columns of W: 0 where the penalty leaves the bias out, or there is none."""
         mask = np.full(W.shape[1], float(bool(penalty_formula(self.objective.penalty).value_terms)))
         mask[-1:] *= self.objective.penalty.bias
         return mask
@@ -199,10 +199,10 @@ def _linear(values: Mapping[str, Any], first: Sequence[int], u: float, tiny: flo
 
 
 def _own(values: Mapping[str, Any], first: Sequence[int], u: float, tiny: float) -> Map:
-    """The scores of each example as they are."""
+    """The map for a function of scores: the scores of each example themselves."""
     scores = values["scores"]
     return Select(scores, np.arange(scores.size, dtype=np.intp).reshape(scores.shape)[first], u, tiny, SHIFTED)
 
 
 MAPS: dict[Form, Callable[[Mapping[str, Any], Sequence[int], float, float], Map]] = {LINEAR: _linear, SCORES: _own}
-"""How the scores of the examples that differ come from the point, by the form of the objective."""
+"""The map from the point to the scores of the distinct examples, by the form of the objective."""

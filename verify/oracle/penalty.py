@@ -1,4 +1,4 @@
-"""λ Σ ρ(w) over the weights, or the groups of them, that a penalty counts."""
+"""λ Σ ρ(w) over the weights, or groups of weights, that a penalty counts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from verify.tape.reverse import Pieces
 Floats = NDArray[np.floating]
 
 QUADRATIC_ROUNDINGS = 3
-"""Roundings of one term c·w² or 2c·w, whatever the order of its factors."""
+"""Roundings of one term c·w² or 2c·w, in any order of its factors."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-    """ρ as a `formula` of one weight, of all weights W; `counted` is 0 over those columns that the penalty leaves out.
+    """ρ as a `formula` of one weight, for all weights W; `counted` is 0 for the columns that the penalty leaves out.
 
-    A quadratic penalty is looked at as a vector, so that a CIFAR-10 classifier costs no run for each of its weights.
+    A quadratic penalty is evaluated as a vector, so that a CIFAR-10 classifier does not need a run for each of its weights.
     """
 
     formula: Formula
@@ -53,7 +53,7 @@ class Weights:
             return [(f, f.follow([w]), f.follow([w], u)) for w in map(exact.ball, self.W.ravel())]
 
     def value(self) -> tuple[arb, float, float]:
-        """(λR(W), the radius that comes with its terms, their magnitude)."""
+        """(λR(W), the rounding radius of its terms, their magnitude)."""
         if self.formula.quadratic is not None:
             c0, c1, c2 = self.formula.quadratic
             w, absolute = self.W[self._mask][None], np.abs(self.W).astype(np.float64)
@@ -83,7 +83,7 @@ class Weights:
             size = abs(self.reg) * (float(abs(c1)) + 2 * float(abs(c2)) * np.abs(self.W).astype(np.float64))
             return _shaped(exacts, shape), (QUADRATIC_ROUNDINGS * self.u + gamma(4, self.u)) * size, size
         flat = [self.reg * corner(p, 1)[0] if m else arb(0) for p, m in zip(self._pieces, self._mask.flat, strict=True)]
-        # Where the penalty leaves the bias out its size still counts: a right candidate may add it and take it away.
+        # Where the penalty leaves the bias out its size still counts: a right candidate may add and subtract it.
         size = abs(self.reg) * np.array([magnitudes(p, 1)[0] for p in self._pieces]).reshape(shape)
         own = abs(self.reg) * np.array([radii(p, 1)[0] for p in self._pieces]).reshape(shape)
         return _shaped(flat, shape), own + gamma(4, self.u) * size, size
@@ -98,7 +98,7 @@ class Weights:
                 yield [Scattered(self.W.shape, np.array([k]), np.array([self.reg * (v - values[0])])) for v in values]
 
     def lines(self, d: Floats) -> Iterator[Line]:
-        """ρ along W + td: of each weight, or of all together where that is a parabola."""
+        """ρ along W + td: for each weight, or for all together if that is a parabola."""
         reg, w, v = exact.ball(self.reg), self.W[self._mask], d[self._mask].astype(self.W.dtype)
         if self.formula.quadratic is None:
             for a, b in zip(w, v, strict=True):
@@ -112,7 +112,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Groups:
-    """λ Σ ρ(w) over groups of the weights W: elements, each of which may have norms. One that is 0 has a ball of subgradients."""
+    """λ Σ ρ(w) over groups of the weights W: elements, each of which may contain norms. A norm at 0 has a ball of subgradients."""
 
     penalty: Penalty
     W: Floats
@@ -123,13 +123,13 @@ class Groups:
 
     @cached_property
     def _places(self) -> NDArray[np.intp]:
-        """(groups, their size): numbers of entries of W."""
+        """The indices of entries of W (groups, group size)."""
         places = _grouped(self.penalty, self.W.shape)
         return places if self.penalty.bias else _grouped(self.penalty, self.W.shape, left_out=1)
 
     @property
     def is_empty(self) -> bool:
-        """Whether no weight is in any."""
+        """Whether there are no groups."""
         return self._places.size == 0
 
     def _norms_of(self, size: int) -> list[tuple[Floats, Formula]]:
@@ -167,12 +167,12 @@ class Groups:
 
     @cached_property
     def _all(self) -> Elements | None:
-        """The groups of all weights, where the bias is left out: a right candidate may add what it takes away again."""
+        """The groups of all weights, if the bias is left out: a right candidate may add it and subtract it again."""
         return None if self.penalty.bias else self._of(_grouped(self.penalty, self.W.shape))
 
     @cached_property
     def _lost(self) -> list[tuple[NDArray[np.intp], float]]:
-        """The places of the groups whose squares leave the range of the dtype, and how far a norm may be off by that."""
+        """The places of groups whose squares leave the range of the dtype, and the error of the norm that this causes."""
         found, most = [], float(np.finfo(self.dtype).max) / SLACK
         for row, (lengths, _) in product(self._places, self._norms):
             with np.errstate(over="ignore"):
@@ -188,7 +188,7 @@ class Groups:
         return bool(self._lost)
 
     def value(self) -> tuple[arb, float, float]:
-        """(λR(W), the radius that comes with its terms, their magnitude)."""
+        """(λR(W), the rounding radius of its terms, their magnitude)."""
         total, own, size, _ = self._counted.value()
         more = 0.0 if self._all is None else self._all.value()[2]
         return total, own + sum(radius for _, radius in self._lost), size + more
@@ -206,7 +206,7 @@ class Groups:
         return center, own, size
 
     def groups(self) -> Iterator[list[Generator]]:
-        """The hulls of what has vertices."""
+        """The hulls of the parts that have vertices."""
         yield from self._counted.groups()
 
     @cached_property
@@ -220,7 +220,7 @@ class Groups:
         ]
 
     def lines(self, d: Floats) -> Iterator[Line]:
-        """ρ along W + td: of a norm that passes through 0 what it is there, a multiple of |t + k|."""
+        """ρ along W + td: for a norm that passes through 0 its form there, a multiple of |t + k|."""
         reg = exact.ball(self.reg)
         for row in self._places:
             w, v = self.W.ravel()[row], d.ravel()[row].astype(self.W.dtype)
@@ -233,13 +233,13 @@ class Groups:
 
 
 def _grouped(penalty: Penalty, shape: tuple[int, ...], left_out: int = 0) -> NDArray[np.intp]:
-    """The groups of all columns but the last ones that are left out."""
+    """The groups of all columns, without the last ones that are left out."""
     numbers = np.arange(shape[0] * shape[1], dtype=np.intp).reshape(shape)[:, : shape[1] - left_out]
     return np.ascontiguousarray(numbers.T if penalty.group == "feature" else numbers)
 
 
 def _through_zero(w: Floats, v: Floats) -> Fraction | None:
-    """The k of w = k·v, where the line w + tv = (t + k)·v passes through 0; None where it does not."""
+    """The k of w = k·v, where the line w + tv = (t + k)·v passes through 0; None if it does not."""
     moving = np.flatnonzero(v)
     if not moving.size:
         return None if np.any(w) else Fraction(0)

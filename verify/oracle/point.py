@@ -1,8 +1,8 @@
 """The truth of a sum over elements at one point, and what a careful candidate may answer there.
 
-A candidate works in floating point, so it is judged on what careful code may have as the inputs of each element (for scores the box
-S ± γ_{D+2} |X||W|ᵀ). On top come the roundings of each formula, of the sum over the elements, of the way back to x and of the penalty, all
-times `SLACK`; underflow adds smallest normals. No other tolerance exists.
+A candidate works in floating point, so it is judged for all inputs of each element that careful code may have (for scores the box S ±
+γ_{D+2} |X||W|ᵀ). Added to this are the roundings of each formula, of the sum over the elements, of the map back to x and of the penalty,
+all times `SLACK`; underflow adds smallest normals. There is no other tolerance.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ Floats = NDArray[np.floating]
 T = TypeVar("T")
 
 MARGIN = 2.0**-50
-"""Part of a number that more than covers its rounding to a float."""
+"""Relative amount that exceeds the rounding of a number to a float."""
 MOST_LOOKED = 64
-"""Kinks on a segment at which it is looked whether f jumps."""
+"""Kinks on a segment that are examined for a jump of f."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """f(x) as a ball, and the radius that a right candidate stays within, SLACK included."""
+    """f(x) as a ball, and the error bound of a right candidate, SLACK included."""
 
     exact: arb
     radius: float
     magnitude: float
 
     def rounds_to(self, infinity: float, dtype: str) -> bool:
-        """Whether a right candidate may answer this infinity: f(x) or what it may be taken for does not fit the dtype."""
+        """Whether a right candidate may answer this infinity: f(x), up to its error, does not fit the dtype."""
         return overflows(infinity, self.exact, self.radius, dtype)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Point:
-    """The truth at x, any array; each quantity is derived when it is first asked for.
+    """The truth at x, any array; each quantity is derived when it is first needed.
 
-    `which` tells the element of `data` that stands for each example, where they are examples. `aside()` is how far the candidate's own way
-    of writing the gradient may be off, entry by entry in a row, where that is known, and `loose()` how far its own of the value.
+    `which` maps each example, if there are any, to its element of `data`. `aside()` is the possible error of the candidate's own way of
+    writing the gradient, entry by entry in a row, if it is known, and `loose()` that of the value.
     """
 
     x: Floats
@@ -71,18 +71,18 @@ class Point:
 
     @property
     def pattern(self) -> Hashable:
-        """Which pieces are active."""
+        """The active pieces."""
         return self.data.pattern
 
     @cached_property
     def is_at_a_switch(self) -> bool:
-        """Whether more than one piece of a switch is possible, be it that all have one slope there."""
+        """Whether more than one piece of a switch is possible, even if all have the same slope there."""
         return any(fat.open for _, _, fat in self.data.runs)
 
     @cached_property
     def value(self) -> Value:
-        """f(x). The radius: that of the elements, the penalty's, and γ of all additions on all magnitudes: a right candidate may add
-        element after element, or weight after weight, to what is already there.
+        """f(x). The radius adds up those of the elements and of the penalty, and γ of all additions on all magnitudes: a right candidate
+        may add element after element, or weight after weight, to the sum so far.
         """
         with precision():
             total, own, size, aside = self.data.value()
@@ -99,8 +99,8 @@ class Point:
 
     @cached_property
     def curvatures(self) -> list[list[list[Quantity] | None]]:
-        """∂²φ/∂s_j² of each distinct element (rows) and input (columns): one quantity for each choice of ambiguous pieces, with
-        the radius within which a right candidate stays. None where there are too many choices.
+        """∂²φ/∂s_j² of each distinct element (rows) and input (columns): one quantity for each choice of ambiguous pieces, with the error
+        bound of a right candidate. None if there are too many choices.
         """
         with precision():
             rows = zip(self.data.curvatures(), self.data.elements, strict=True)
@@ -117,9 +117,10 @@ class Point:
 
     @cached_property
     def gradient(self) -> Subdifferential:
-        """∂f(x) over what careful code may have, with the entrywise radius within which a right candidate stays of one of its elements.
+        """∂f(x) over the inputs that careful code may have, with the entrywise error bound of a right candidate relative to one of its
+        elements.
 
-        Whoever begins with λ∇R rounds at its size once an element, so γ of the sum over the elements is on both.
+        Code that starts from λ∇R rounds at its size once per element, so both get γ of the sum over the elements.
         """
         with precision():
             center, own, size = self.data.gradient()
@@ -145,8 +146,9 @@ class Point:
         )
 
     def out_of_range(self, *, slopes: bool) -> NDArray[np.bool_]:
-        """Of each distinct element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at
-        all, so that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
+        """For each distinct element, whether a number in the computation of its value, or of its slopes, may not fit the dtype, or is
+        undefined, so that infinity and NaN are no evidence against a candidate. If the formula has evaluations that stay finite, those
+        count.
         """
         return self.once(("out of range", slopes), lambda: self._out_of_range(slopes))
 
@@ -157,12 +159,12 @@ class Point:
             return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits or lost)
 
     def excuses(self, value: float, gradient: Floats) -> bool:
-        """Whether what is not finite of an answer need not be: see `out_of_range`."""
+        """Whether the parts of an answer that are not finite need not be: see `out_of_range`."""
         lost = [slopes for slopes, found in ((False, value), (True, gradient)) if not np.all(np.isfinite(found))]
         return bool(lost) and all(self.out_of_range(slopes=slopes).any() for slopes in lost)
 
     def careful(self, size: float) -> float:
-        """How far careful sums of as many terms as f has may be from each other, where their terms are of this size."""
+        """The bound of the difference between two careful sums of as many terms as f has, of this size."""
         return SLACK * gamma(self.data.additions + self.x.size + 2, self.u) * size
 
     @property
@@ -199,8 +201,8 @@ class Point:
     def path(self, d: Floats, length: float, most: int) -> list[Stretch]:
         """The smooth stretches of t → f(x + td) on [0, length], at most `most` of them from the start.
 
-        Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that no short number tells is a
-        ball: it ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
+        Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that is no short number is a ball: it
+        ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
         """
         return self.once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
 
@@ -227,8 +229,8 @@ class Point:
                 start = stop
 
     def short(self, d: Floats, steps: Sequence[float], slope: float) -> list[float]:
-        """The steps that are left where those are out that certainly reach a kink, or are certainly longer than the `slope` by the
-        curvature at the start: double precision tells the former, and no kink is looked for. Raises KinkOnSegment as `path` does.
+        """The steps without those that certainly reach a kink, or are certainly too long for the `slope` and the curvature at the start:
+        double precision decides the former, without searching kinks. Raises KinkOnSegment as `path` does.
         """
         with precision():
             runs = self._from(d, arb(0))
@@ -240,18 +242,18 @@ class Point:
             return [h for h, k in zip(left, kinked.tolist(), strict=True) if not k]
 
     def turned(self, d: Floats, length: float, most: int) -> int:
-        """How many switches of formulas that have more than `most` of them are certainly on other pieces at x + length·d."""
+        """The number of switches, of formulas that have more than `most`, that are certainly on other pieces at x + length·d."""
         with precision():
             lines = [(f.value_tape, line) for f, line, _ in self._lines(d) if len(f.gaps) > most]
             return sum(turned(tape, line, arb(0), arb(length)) for tape, line in lines)
 
     def _from(self, d: Floats, start: arb) -> list[_Ahead]:
-        """The same as `_ahead`, once for all paths from here."""
+        """The formulas from a start on, cached for all paths from here."""
         return self._ahead(d, start) if start > 0 else self.once(("ahead", d.tobytes()), lambda: self._ahead(d, start))
 
     def jumps(self, d: Floats, low: float, high: float) -> bool:
-        """Whether f may jump at some x + td, t in [low, high], where it chooses by what it compares; a maximum does not. So it may, too,
-        where it is not certain which pieces are taken, or beyond the first MOST_LOOKED kinks.
+        """Whether f may jump at some x + td, t in [low, high], because it selects by a condition; a maximum does not jump. Also True where
+        the pieces are not certain, or beyond the first MOST_LOOKED kinks.
         """
         return self.once(("jumps", d.tobytes(), low, high), lambda: self._jumps(d, low, high))
 
@@ -269,8 +271,19 @@ class Point:
                 start = _until(ahead, start, end)
         return True
 
+    def jump(self, d: Floats) -> tuple[float, float] | None:
+        """The limits of f behind and ahead of x along d, where f jumps at x by more than half of the digits of its terms, which pieces that
+        are meant to meet may differ by; None where it does not, or that is unknown.
+        """
+        with precision(), suppress(KinkOnSegment):
+            if any(i.op == "where" for formula, _, _ in self._lines(d) for i in formula.value_tape.instructions):
+                ahead, behind = _together(self._ahead(d, arb(0)))[0], _together(self._ahead(-d, arb(0)))[0]
+                if (ahead - behind).abs_lower() > self.value.magnitude * float(np.finfo(d.dtype).eps) ** 0.5:
+                    return float(behind), float(ahead)
+        return None
+
     def _ahead(self, d: Floats, start: arb) -> list[_Ahead]:
-        """Every formula from a start on."""
+        """All formulas from a start on."""
         return [_Ahead(f, line, weight, f.follow(line(start), ahead=True)) for f, line, weight in self._lines(d)]
 
     def _lines(self, d: Floats) -> list[Line]:
@@ -280,7 +293,7 @@ class Point:
         return [*self.data.lines(d), *(() if self.penalty is None else self.penalty.lines(d))]
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """Derived when it is first asked for, be it that there is a kink."""
+        """The cached result of `answer`, or its KinkOnSegment."""
         if question not in self._known:
             try:
                 self._known[question] = answer()
@@ -295,8 +308,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, a ball around f'' on all of
-    it, and by how much f rises.
+    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, a ball around f'' on all of it, and
+    the rise of f over it.
     """
 
     start: arb
@@ -308,9 +321,7 @@ class Stretch:
 
 @dataclass
 class _Leg:
-    """What paths of one direction have found from a start on, which they share: the next kink, or how far there is none, and the stretch
-    up to the kink.
-    """
+    """What paths in one direction share from a start on: the next kink, or how far there is none, and the stretch up to the kink."""
 
     start: arb
     kink: arb | None = None
@@ -318,13 +329,13 @@ class _Leg:
     stretch: Stretch | None = None
 
     def until(self, end: arb) -> arb | None:
-        """The kink, or the end if that comes first; None where that is to be looked for."""
+        """The kink, or the end if that comes first; None if that is still to be searched."""
         if self.kink is not None and (self.kink < end or self.kink > end):
             return self.kink if self.kink < end else end
         return end if self.clear is not None and end <= self.clear else None
 
     def learnt(self, stop: arb, end: arb) -> arb:
-        """What was looked for up to an end."""
+        """Stores the result of a search up to an end."""
         if stop is end:
             self.clear = end
         else:
@@ -345,7 +356,7 @@ def _rate(x: Ball) -> arb:
 
 
 class _Ahead(NamedTuple):
-    """A formula along a line, its weight in the sum, and its run from the start of a stretch, which tells the pieces it is on."""
+    """A formula along a line, its weight in the sum, and its run from the start of a stretch, which determines its pieces."""
 
     formula: Formula
     line: Callable[[arb], list[Ball]]
@@ -362,7 +373,7 @@ def _until(runs: Sequence[_Ahead], start: arb, end: arb) -> arb:
 
 
 def _together(runs: Sequence[_Ahead], of: Iterable[Run] | None = None) -> arb_series:
-    """F by these runs `of` the formulas, else by those ahead of the start."""
+    """The series of f from the runs `of` the formulas, by default those ahead of the start."""
     found = arb_series([0], ORDER)
     for r, run in zip(runs, (r.run for r in runs) if of is None else of, strict=True):
         found += run.total(r.formula.value_terms) * r.weight
@@ -370,7 +381,7 @@ def _together(runs: Sequence[_Ahead], of: Iterable[Run] | None = None) -> arb_se
 
 
 def _taylor(runs: Sequence[_Ahead], start: arb, stop: arb) -> Stretch:
-    """The stretch on which every switch is on the piece that it took ahead of the start."""
+    """The stretch on which every switch keeps the piece that it took ahead of the start."""
 
     def at(t: arb) -> arb_series:
         return _together(runs, (r.formula.follow(r.line(t), taken=r.run.possible) for r in runs))
@@ -378,10 +389,10 @@ def _taylor(runs: Sequence[_Ahead], start: arb, stop: arb) -> Stretch:
     first, length = _together(runs), stop - start
     slope, curvature = first[1], 2 * at((start + stop) / 2 + arb(0, (length / 2).abs_upper()))[2]
     rise = length * slope + curvature * length**2 / 2
-    if not rise.rad() < NARROW:  # the enclosure of a curve is wide, its values at the ends are not
+    if not rise.rad() < MAX_RISE_ERROR:  # the enclosure of a curve is wide, its values at the ends are not
         rise = at(stop)[0] - first[0]
     return Stretch(start, stop, slope, curvature, rise)
 
 
-NARROW = 2.0**-80
-"""What a rise may be uncertain by before it is asked for at the ends: less than rounding in any dtype shows."""
+MAX_RISE_ERROR = 2.0**-80
+"""Largest uncertainty of a rise before it is computed from the ends: less than rounding in any dtype shows."""

@@ -1,5 +1,5 @@
-"""Claims of a function of named inputs, examined: compiled, a function of its inputs, real somewhere, and convex and related
-to itself where it says so. Refuted by balls, so that no rounding can refute a claim that is true.
+"""Examining the claims of a function of named inputs: that it compiles, depends on its inputs, is real somewhere, and is convex and has
+relations as claimed. Claims are refuted by balls, so that no rounding can refute a true one.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from verify.tape.balls import precision
 from verify.tape.enclose import Run
 
 SIZES = (1, 2, 3)
-"""Of all dimensions, at which a formula is looked at: one for what is special in one, three for what all others have."""
+"""Sizes of all dimensions at which a formula is examined: one for properties of size one, three for those of others."""
 PLACES = 8
 """Points tried at each size."""
 LINES = 3
-"""Points through which lines are followed to look for jumps, and numbers along which each goes."""
+"""Points through which lines are searched for jumps, and numbers along which each line goes."""
 CHORDS = 24
 """Chords tried at each size where convexity is claimed."""
 MOVES = 4
@@ -35,9 +35,9 @@ MOVES = 4
 
 
 def examine_problem(problem: Problem, given: Mapping[str, float] | None = None) -> None:
-    """Raises UsageError where the formula is none or a claim is certainly false: right code would be called broken by it.
+    """Raises UsageError if the formula is invalid or a claim is certainly false: right code would be called broken by it.
 
-    `given` are values of parameters beside their defaults.
+    `given` are values of parameters other than their defaults.
     """
     _examine(problem, tuple(Instance(problem=problem, parameters=given or {}).parameters.items()))
 
@@ -76,7 +76,7 @@ def _is_a_function(oracle: InstanceOracle, size: int) -> None:
 
 
 def _is_continuous(oracle: InstanceOracle, size: int) -> None:
-    """Looks for jumps along lines through some points: along some of the numbers, and askew."""
+    """Searches for jumps along lines through some points: along some of the numbers, and oblique ones."""
     rng = np.random.default_rng(size)
     for values in (small(oracle.problem, size=size, seed=seed) for seed in range(LINES)):
         x, part = oracle.point(values), oracle.problem.parts(values)[0]
@@ -102,7 +102,7 @@ def _runner(formula: Formula, more: list[arb]) -> Callable[[list[arb]], Run]:
 
 
 def _is_written_alike(oracle: InstanceOracle, size: int) -> None:
-    """Further ways of writing are of the same function."""
+    """Checks that further ways of writing it are the same function."""
     problem = oracle.problem
     for n, way in enumerate(problem.ways):
         other = InstanceOracle(replace(oracle.instance, problem=replace(problem, stated=way, ways=())), "float64")
@@ -143,8 +143,8 @@ def _is_related(oracle: InstanceOracle, relation: Relation, size: int) -> None:
 
 
 def uphold(problem: Problem, relation: Relation, e: Equation, values: Sequence[arb], slopes: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Raises UsageError where an equation certainly does not hold of the true values, that here and those of its terms, or of the true
-    slopes, balls by the inputs. A right implementation would be called broken by it.
+    """Raises UsageError if an equation certainly does not hold for the true values, here and at its terms, or for the true slopes, which
+    are balls by input. A right implementation would be called broken by it.
     """
     with precision():
         for what, found, due in (*_values(e, values), *(_slopes(e, values[0], slopes) if slopes else ())):
@@ -178,7 +178,7 @@ def _slopes(e: Equation, value: arb, slopes: Sequence[Mapping[str, Any]]) -> Ite
 
 
 def _claim(problem: Problem, relation: Relation) -> str:
-    """As it is written in the spec."""
+    """The claim as written in the spec."""
     if relation in problem.claims.relations:
         return str(relation)
     return "symmetric=True" if isinstance(relation, Symmetric) else "shift_invariant=True"

@@ -1,7 +1,7 @@
-"""A subdifferential as a set: center + Σ_groups conv{generators} + Σ balls, and how far a returned gradient is from it.
+"""A subdifferential as a set: center + Σ_groups conv{generators} + Σ balls, and the distance of a returned gradient from it.
 
-All ambiguous switches of all examples are decided together, since they share W: per-entry intervals alone would accept
-values that no single choice of multipliers explains.
+The ambiguous switches of all examples are decided together, since they share W: intervals for each entry would accept values that no single
+choice of multipliers explains.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from verify.tape.ranges import overflows
 Floats = NDArray[np.floating]
 
 NEGLIGIBLE = 1e-9
-"""Multipliers below this are tried as zero; the better of both answers is kept, so nothing is lost by trying."""
+"""Multipliers below this are also tried as zero; the better of both answers is kept, so nothing is lost."""
 
-MANY, FEW = 128, 1 / 4
-"""Multipliers beyond which the nearest element is looked for among vertices of the whole set, and its entries for each group, where that
-is faster: by bounded least squares it takes seconds for thousands of groups, and among vertices where there are as many entries.
+MANY_MULTIPLIERS, ENTRIES_PER_GROUP = 128, 1 / 4
+"""Number of multipliers, and of entries per group, beyond which the nearest element is searched among vertices of the whole set, where that
+is faster: bounded least squares takes seconds for thousands of groups, the search among vertices where there are equally many entries.
 """
 TRIES = 8
-"""Times that a ball is given more vertices."""
+"""How often a ball is given more vertices."""
 GAIN = 0.9
-"""Of what is left: what a further try must leave of it at most."""
-CLOSE = 0.5
-"""Radii from the set that are near enough: well within what is allowed."""
+"""Factor by which a further attempt must reduce the remaining distance."""
+CLOSE_ENOUGH = 0.5
+"""Distance from the set, in radii, that is near enough: well within the allowance."""
 
 
 class Generator(Protocol):
-    """One vertex of one switch, relative to the group's first."""
+    """One vertex of one switch, relative to the first vertex of its group."""
 
     @property
     def matrix(self) -> Floats:
-        """In the shape of x."""
+        """The vertex in the shape of x."""
 
     def dot(self, d: Floats) -> float:
         """⟨generator, d⟩."""
@@ -49,24 +49,24 @@ class Generator(Protocol):
 
 @dataclass(frozen=True)
 class RankOne:
-    """Scores (C,) ⊗ features (D,)."""
+    """The product of scores (C,) ⊗ features (D,)."""
 
     scores: Floats
     features: Floats
 
     @property
     def matrix(self) -> Floats:
-        """(C, D)."""
+        """The product, (C, D)."""
         return np.outer(self.scores, self.features)
 
     def dot(self, d: Floats) -> float:
-        """Without making the matrix."""
+        """⟨generator, d⟩, without building the matrix."""
         return float(self.scores @ d @ self.features)
 
 
 @dataclass(frozen=True)
 class Scattered:
-    """Values at some entries of x, by their numbers in C order."""
+    """Values at some entries of x, by their indices in C order."""
 
     shape: tuple[int, ...]
     places: NDArray[np.intp]
@@ -74,69 +74,68 @@ class Scattered:
 
     @property
     def matrix(self) -> Floats:
-        """In the shape of x."""
+        """The values in the shape of x, 0 elsewhere."""
         whole = np.zeros(int(np.prod(self.shape)))
         np.add.at(whole, self.places, self.values)
         return whole.reshape(self.shape)
 
     def dot(self, d: Floats) -> float:
-        """Of the entries that it has."""
+        """⟨generator, d⟩ over its entries."""
         return float(self.values @ d.ravel()[self.places])
 
 
 @dataclass(frozen=True)
 class BallGenerator:
-    """A ball, {Σ lengths_k · u_k at places_k : ‖u‖₂ ≤ 1}: what no vertices span."""
+    """A ball, {Σ lengths_k · u_k at places_k : ‖u‖₂ ≤ 1}, which no finite number of vertices spans."""
 
     shape: tuple[int, ...]
     places: NDArray[np.intp]
     lengths: Floats
 
     def support(self, d: Floats) -> Any:
-        """Max ⟨g, d⟩, in the precision of d."""
+        """The maximum of ⟨g, d⟩, in the precision of d."""
         unit, size = self._along(d)
         return size * np.sqrt(np.sum(unit**2))
 
     def farthest(self, d: Floats) -> Scattered:
-        """Where that is attained; 0 where nothing of d is seen."""
+        """The g that attains the maximum; 0 if d is 0 at all places."""
         unit, _ = self._along(d)
         return Scattered(self.shape, self.places, np.asarray(self.lengths * unit / (np.sqrt(np.sum(unit**2)) or 1.0), np.float64))
 
     def _along(self, d: Floats) -> tuple[Floats, Any]:
-        """What is seen of d, and its size apart, so that squares neither vanish nor overflow."""
+        """The scaled entries of d, and their size separately, so that squares neither vanish nor overflow."""
         along = self.lengths * d.ravel()[self.places]
         size = np.max(np.abs(along), initial=0.0)
         return along / (size or 1.0), size
 
     def judged(self, which: NDArray[np.bool_]) -> BallGenerator:
-        """0 in the other entries."""
+        """The ball with 0 in the other entries."""
         return BallGenerator(self.shape, self.places, np.where(which.ravel()[self.places], self.lengths, 0.0))
 
 
 @dataclass(frozen=True)
 class JudgedEntries:
-    """A generator in the entries that are judged."""
+    """A generator restricted to the judged entries."""
 
     whole: Generator
     judged: NDArray[np.bool_]
 
     @property
     def matrix(self) -> Floats:
-        """0 in the others."""
+        """The generator, with 0 in the other entries."""
         return np.where(self.judged, self.whole.matrix, 0.0)
 
     def dot(self, d: Floats) -> float:
-        """Of what is judged."""
+        """⟨generator, d⟩ over the judged entries."""
         return float(np.sum(self.matrix * d))
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a gradient is from the nearest allowed one, entrywise scaled by the radius.
+    """The distance of a gradient from the nearest allowed one, with each entry scaled by its radius.
 
-    `strain` is attained by explicit multipliers, so the true distance is at most that; `certified` is proved by a
-    separating direction, so it is at least that. They agree unless there are ambiguous switches. The `proof` is looked for when it is
-    asked for: hundreds of switches may be ambiguous.
+    `strain` is attained by explicit multipliers, so it is an upper bound; `certified` is proved by a separating direction, so it is a lower
+    bound. They agree without ambiguous switches. The `proof` is computed only when it is needed: hundreds of switches may be ambiguous.
     """
 
     strain: float
@@ -148,7 +147,7 @@ class Distance:
 
     @property
     def certified(self) -> float:
-        """What is proved."""
+        """The proved lower bound."""
         return self.proof()
 
 
@@ -156,8 +155,8 @@ class Distance:
 class Subdifferential:
     """The set, with the radius that rounding allows around it and the magnitude of its terms, each in the shape of x.
 
-    `rounds` are the balls among its parts, as of a norm at 0. An entry whose radius is infinite is not judged. `excused()` tells in which
-    infinity and NaN are no evidence either.
+    `rounds` are the balls among its parts, as of a norm at 0. An entry with an infinite radius is not judged. `excused()` says in which
+    entries infinity and NaN are no evidence either.
     """
 
     center: NDArray[Any]
@@ -170,12 +169,12 @@ class Subdifferential:
 
     @property
     def is_single(self) -> bool:
-        """Whether no switch is ambiguous: the set is one gradient."""
+        """Whether no switch is ambiguous, so that the set is one gradient."""
         return not self.groups and not self.rounds
 
     def judged(self, g: Floats) -> NDArray[np.bool_]:
-        """The entries of g that say something: all but those without a finite radius, and those that are not finite where that is
-        no evidence. An infinity to which the true entry rounds is right, and says so.
+        """The entries of g that are evidence: those with a finite radius, without entries that are not finite and need not be. An infinity
+        to which the true entry rounds is right, and is evidence.
         """
         finite, known = np.isfinite(g), np.isfinite(self.radius)
         if not finite.all() and self.excused is not None:
@@ -183,14 +182,14 @@ class Subdifferential:
         return known | self._rounded_to(g)
 
     def _rounded_to(self, g: Floats) -> NDArray[np.bool_]:
-        """The infinities among the entries to which the true ones round."""
+        """The infinite entries to which the true ones round."""
         found = np.zeros(g.shape, bool)
         for at in _entries(np.isinf(g)) if self.is_single else ():
             found[at] = overflows(float(g[at]), self.center[at], float(self.radius[at]), self.dtype)
         return found
 
     def distance(self, g: Floats) -> Distance:
-        """The scaled distance of g from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
+        """The scaled distance of g from the set, in the `judged` entries. NaN and infinity are infinitely far."""
         measured = self.judged(g) & ~self._rounded_to(g)
         for at in _entries(measured & ~np.isfinite(g))[:1]:
             return Distance(np.inf, lambda: np.inf, at, float(self.radius[at]), float("nan"), float(self.center[at]))
@@ -209,8 +208,8 @@ class Subdifferential:
         return self._worst(residual, g, proof)
 
     def _nearest_of(self, offset: Floats) -> tuple[Subdifferential, Floats, list[Floats]]:
-        """What is left of the offset beside the nearest element, and the multipliers; the balls by vertices, with each try two more, where
-        what is left points to (Frank and Wolfe) and where what the others leave does, and all of them fitted anew.
+        """The remaining offset from the nearest element, and the multipliers. Balls are approximated by vertices: each attempt adds two, in
+        the direction of the remaining offset (Frank and Wolfe) and of the offset from the other parts, and fits all of them again.
         """
         if not self.rounds:
             return self, *self._nearest(offset)
@@ -220,7 +219,7 @@ class Subdifferential:
             inscribed = replace(self, groups=[*self.groups, *vertices], rounds=())
             residual, tau = inscribed._nearest(offset)
             before, size = size, float(np.linalg.norm(residual / self.radius))
-            if self._strain(residual) <= CLOSE or not size < GAIN * before:
+            if self._strain(residual) <= CLOSE_ENOUGH or not size < GAIN * before:
                 break
             direction = np.asarray(residual / self.radius**2, np.float64)
             others = np.asarray(offset - self._span(tau[: len(self.groups)]), np.float64)
@@ -228,7 +227,7 @@ class Subdifferential:
         return inscribed, residual, tau
 
     def _in(self, judged: NDArray[np.bool_]) -> Subdifferential:
-        """The set as far as these entries show it: the others are 0, and of radius 1."""
+        """The set restricted to these entries: the others are 0, with radius 1."""
         center = self.center.copy()
         center[~judged] = arb(0)
         groups: list[list[Generator]] = [[JudgedEntries(g, judged) for g in group] for group in self.groups]
@@ -236,12 +235,12 @@ class Subdifferential:
         return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups, rounds=rounds)
 
     def strain(self, offset: Floats) -> float:
-        """At most this many radii lies G from the set, where `offset` is G − center: `distance` without its proof."""
+        """An upper bound of the distance of g from the set, in radii, for `offset` = g − center: `distance` without its proof."""
         first = self._strain(offset)
         return first if self.is_single or first <= 1 else self._strain(self._nearest_of(offset)[1])
 
     def _nearest(self, offset: Floats) -> tuple[Floats, list[Floats]]:
-        """What is left of the offset beside the nearest element of the set, and the multipliers of that."""
+        """The remaining offset from the nearest element of the set, and its multipliers."""
         start = self._multipliers(offset, self.radius)
         found = [(offset - self._span(m), m) for m in (start, self._polished(start, offset))]
         return min(found, key=lambda f: self._strain(f[0]))
@@ -250,7 +249,7 @@ class Subdifferential:
         return float(np.max(np.abs(residual) / self.radius))
 
     def support(self, d: Floats) -> float:
-        """Max ⟨g, d⟩ over the set: the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
+        """The maximum of ⟨g, d⟩ over the set: the one-sided derivative f'(W; d) if f is convex. Rounded in float64."""
         with precision():
             total = sum((arb(float(x)) * c for x, c in zip(d.flat, self.center.flat, strict=True)), arb(0))
         return float(total) + sum(max(g.dot(d) for g in group) for group in self.groups) + sum(float(r.support(d)) for r in self.rounds)
@@ -265,16 +264,16 @@ class Subdifferential:
         return center + np.asarray(self._span(self._multipliers(-center, np.ones(self.radius.shape))), dtype=np.float64)
 
     def offset(self, g: Floats) -> Floats:
-        """G − center, rounded only once: where the set is one gradient, the error."""
+        """The offset g − center, rounded only once: the error, if the set is one gradient."""
         with precision():
             found = [float(arb(float(x)) - c) for x, c in zip(g.flat, self.center.flat, strict=True)]
         return np.array(found).reshape(g.shape)
 
     def _multipliers(self, offset: Floats, radius: Floats) -> list[Floats]:
-        """The multipliers τ, one simplex a group, whose combination comes nearest in scaled least squares.
+        """The multipliers τ, one simplex for each group, of the combination nearest in scaled least squares.
 
-        Bounded least squares by non-negative multipliers; each simplex is one more, heavier, equation. What comes out
-        is projected onto the simplices, so that it is a proof of membership however well the solver did.
+        Bounded least squares with nonnegative multipliers; each simplex is one more, heavier, equation. The result is projected onto the
+        simplices, so that it proves membership however well the solver did.
         """
         columns = np.stack([g.matrix.ravel() for group in self.groups for g in group], axis=1)
         seen = np.any(columns != 0, axis=1)
@@ -284,7 +283,7 @@ class Subdifferential:
         if size == 0:
             return [np.full(len(group), 1 / len(group)) for group in self.groups]
         owner = np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups])
-        if len(owner) > MANY and len(b) < FEW * len(self.groups):
+        if len(owner) > MANY_MULTIPLIERS and len(b) < ENTRIES_PER_GROUP * len(self.groups):
             tau = of_simplices(A / size, b / size, np.flatnonzero(np.diff(owner, prepend=-1)))
             return [tau[owner == k] for k in range(len(self.groups))]
         simplex = 10.0 * (owner == np.arange(len(self.groups))[:, None])
@@ -293,8 +292,8 @@ class Subdifferential:
         return [t / t.sum() if t.sum() > 0 else np.full(len(t), 1 / len(t)) for t in split]
 
     def _polished(self, start: list[Floats], offset: Floats) -> list[Floats]:
-        """One step of iterative refinement on the multipliers that are not zero: the solver leaves an error of a few u·cond
-        in them, which would otherwise show as strain.
+        """One step of iterative refinement for the multipliers that are not zero: the solver leaves an error of a few u·cond in them, which
+        would otherwise show as strain.
         """
         radius = self.radius.ravel()
         tau = [np.where(t > NEGLIGIBLE, t, 0.0) for t in start]
@@ -320,9 +319,9 @@ class Subdifferential:
         return total
 
     def _orthogonal(self, residual: Floats, tau: list[Floats], least: float) -> Floats:
-        """The scaled residual without its components along the multipliers that are free to move, those above `least`: along
-        those the solver's noise would swamp the certificate. A multiplier as small as the error that is sought is noise to one
-        solver and free to another, so both are tried.
+        """The scaled residual without its components along the free multipliers, those above `least`: along these the solver's errors would
+        dominate the certificate. A multiplier as small as these errors counts as an error for one solver and as free for another, so both
+        are tried.
         """
         free = [
             (self.groups[k][a].matrix - self.groups[k][int(np.argmax(t))].matrix).ravel() / self.radius.ravel()
@@ -339,7 +338,7 @@ class Subdifferential:
         return q.reshape(self.radius.shape)
 
     def _certificate(self, direction: Floats, offset: Floats) -> float:
-        """A lower bound of the distance: along this direction (in scaled entries) no element of the set comes nearer."""
+        """A lower bound of the distance: no element of the set is nearer along this direction (in scaled entries)."""
         if not np.any(direction):
             return 0.0
         q = (direction / np.max(np.abs(direction)) / self.radius).astype(np.longdouble)

@@ -1,7 +1,7 @@
-"""A recorded formula: its slopes come from reverse mode anew at each point, through the pieces that the switches take there.
+"""A recorded formula: its slopes are computed by reverse mode at each point, on the pieces that the switches take there.
 
-A formula that an author states is small, and asked for at thousands of points: its slopes are recorded once. Code may choose by hundreds of
-numbers, nearly all of them far from where they turn.
+The formula of a spec is small, and evaluated at thousands of points: its slopes are recorded once. Code may have hundreds of switches,
+nearly all of them far from where they turn.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, adjoints
 from verify.tape.tape import Builder
 
-ROOM = 2.0**-8
-"""Part of the greatest number of a dtype that an adjoint may reach: partials on the way to it are made of several factors."""
+MAX_ADJOINT = 2.0**-8
+"""Largest adjoint, relative to the greatest number of a dtype: partials on the way to it are products of several factors."""
 
 
 class SweptFormula(Formula):
-    """The one output of a recording. The inputs that are no variables are tiny numbers that are added somewhere, which careful code may
+    """The formula of a recording with one output. Inputs that are no variables are tiny numbers added somewhere, which careful code may
     leave out.
     """
 
@@ -39,7 +39,7 @@ class SweptFormula(Formula):
 
     @property
     def output(self) -> int:
-        """Its register."""
+        """The register of the output."""
         return self.value_terms[0]
 
     @cached_property
@@ -48,12 +48,12 @@ class SweptFormula(Formula):
 
     @cached_property
     def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:
-        """It has no constants with names."""
+        """Empty: there are no named constants."""
         return frozenset(), frozenset()
 
     def pieces(self, thin: Run, fat: Run) -> Pieces:
         """∂ of the output over the box of `fat`."""
-        return reverse.pieces(thin, fat, self.output, switch_slopes.slopes, switch_slopes.FEWEST)
+        return reverse.pieces(thin, fat, self.output, switch_slopes.slopes, switch_slopes.MIN_TOGETHER)
 
     def slope(self, run: Run, v: Sequence[arb]) -> arb:
         """A ball around ⟨∂, v⟩ over the box of the run."""
@@ -64,7 +64,7 @@ class SweptFormula(Formula):
         return Ranges(self.value_tape, self.value_tape.behind(self.value_terms))
 
     def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
-        """Whether a number on the way to the value, or to the slopes, may not fit `dtype`."""
+        """Whether a number in the computation of the value, or of the slopes, may not fit `dtype`."""
         registers = [self.output]
         for k in reached(run, self.value_terms):
             switch, element = self.value_tape.places[k]
@@ -73,5 +73,5 @@ class SweptFormula(Formula):
             return True
         if not slopes:
             return False
-        found, most = adjoints(run, run.possible, self.output), ROOM * float(np.finfo(dtype).max)
+        found, most = adjoints(run, run.possible, self.output), MAX_ADJOINT * float(np.finfo(dtype).max)
         return any(not factor * p.abs_upper() < most for parts in found.parts.values() for p in parts)

@@ -1,4 +1,4 @@
-"""The truth of what a candidate claims to compute, whatever that is a function of."""
+"""The truth of what a candidate claims to compute, for any kind of function."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Values = Mapping[str, Any]
 class Truth(ABC):
     """The truth about a claim, for candidates that compute in `dtype`. `constants` are its parameters.
 
-    `code` is the candidate's own, where that is the formula. Who answers in a format of `half` precision has the `range` of that.
+    `code` is the candidate's own code, if that is the formula. Candidates that answer in a format of `half` precision have its `range`.
     """
 
     code: Any = None
@@ -42,12 +42,12 @@ class Truth(ABC):
 
     @property
     def scored(self) -> Oracle | None:
-        """Itself, where it is that of a loss with labels."""
+        """The oracle itself if it is of a loss with labels, else None."""
         return None
 
     @property
     def named(self) -> InstanceOracle | None:
-        """Itself, where it is that of a function of named inputs."""
+        """The oracle itself if it is of a function of named inputs, else None."""
         return None
 
     @property
@@ -57,13 +57,13 @@ class Truth(ABC):
 
     @property
     def claims_convexity(self) -> bool:
-        """Whether it is claimed to be convex."""
+        """Whether convexity is claimed."""
         return self.claim.claims_convexity
 
     @property
     @abstractmethod
     def relations(self) -> tuple[Relation, ...]:
-        """What is known of its values at several places: claimed, or by its form."""
+        """The known relations between its values at several points: claimed, or by its form."""
 
     @property
     @abstractmethod
@@ -77,27 +77,29 @@ class Truth(ABC):
 
     @property
     def piecewise_linear(self) -> bool:
-        """Whether nothing is curved anywhere."""
+        """Whether every piece is linear."""
         return self.example.piecewise_linear
 
     def with_parameters(self, values: Mapping[str, float]) -> Self:
-        """The same at other values of some parameters."""
+        """The truth for other values of some parameters."""
         return type(self)(self.claim.at(values), self.dtype)
 
     @abstractmethod
     def examine(self) -> None:
-        """Raises UsageError where the formula is none, or a claim of its author is certainly false there. Tests examine what ships."""
+        """Raises UsageError if the formula is invalid, or a claim of its author is certainly false. Shipped
+        ones are examined by the tests.
+        """
 
     @abstractmethod
     def at(self, /, **values: Any) -> Point:
-        """Everything at one point. Raises ValueError where these are no values of it."""
+        """The truth at one point. Raises ValueError for values that do not fit."""
 
     def contains(self, values: Values) -> bool:  # noqa: ARG002
-        """Whether all that is differentiated lies in its domain."""
+        """Whether all differentiated inputs lie in their domains."""
         return True
 
     def is_elsewhere(self, values: Values) -> bool:  # noqa: ARG002
-        """Whether code is asked away from its example: its domain may end there."""
+        """Whether these values of code differ from its example: its domain may end before them."""
         return False
 
     @abstractmethod
@@ -106,7 +108,7 @@ class Truth(ABC):
 
     @abstractmethod
     def moves(self, values: Values, d: Floats) -> float:
-        """How far a unit step along d may move any score, or any input."""
+        """The most that a unit step along d may move any score, or any input."""
 
     @abstractmethod
     def elsewhere(self, values: Values) -> Values:

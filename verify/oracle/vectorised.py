@@ -1,7 +1,7 @@
-"""The formula on many examples at once, in double precision: a thousand times as fast as the balls, and it proves nothing.
+"""The formula on many examples at once, in double precision: a thousand times as fast as balls, but without proof.
 
-The bulk search looks at hundreds of thousands of problems through it. What it calls suspect, the balls judge. Where switches tie, each
-example's slopes are intervals over the pieces that may be taken, entry by entry: more than the subdifferential, never less.
+The bulk search uses it on hundreds of thousands of problems; its suspects are judged by balls. On ties, each example's slopes are intervals
+over the possible pieces, entry by entry: a superset of the subdifferential.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ Bounds = dict[int, tuple[Any, Any, Any]]
 """By variable: the least and the greatest slope of each lane, and the magnitude of its terms."""
 
 TIE = 64.0
-"""Unit roundoffs, of the sizes that are compared, within which two pieces tie: a right candidate may see either as the greater."""
+"""Unit roundoffs, relative to the compared sizes, within which two pieces tie: a right candidate may take either as the greater."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """ℓ of n lanes with the magnitude of its terms (n,), its slopes `low` to `high` with theirs (n, inputs), and who is `tied` (n,)."""
+    """ℓ of n lanes with the magnitude of its terms (n,), its slopes `low` to `high` with theirs (n, inputs), and which lanes are `tied`
+    (n,).
+    """
 
     value: Floats
     size: Floats
@@ -46,8 +48,8 @@ class Local:
 
 @dataclass(frozen=True, kw_only=True)
 class Vectorised:
-    """f of B problems and its gradient between `low` and `high`, each of the shape of the point, with what a right candidate may be off,
-    about as much as the balls allow; `tied` (B,) tells whose gradient is no single one.
+    """f of B problems and its gradient between `low` and `high`, each of the shape of the point, with the error bounds of a right
+    candidate, about as large as with balls; `tied` (B,) says whose gradient is not unique.
     """
 
     value: Floats
@@ -63,7 +65,7 @@ Problems = Mapping[str, NDArray[Any]]
 
 
 def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Vectorised]:
-    """What is about true of problems of several sizes. Examples of as many classes are looked at together."""
+    """The approximate truth for problems of several sizes. Examples with the same number of classes are evaluated together."""
     with np.errstate(all="ignore"):
         form = oracle.objective.form
         sums = [(form.scores(form.double(p)), form.scores(form.sizes(p))) for p in problems]
@@ -79,7 +81,7 @@ def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Vectorised]:
 
 
 def _penalised(oracle: Oracle, p: Problems) -> tuple[Any, Any, Any, Any]:
-    """λR (B,), the size of its terms, its slopes (B, C, D), and theirs."""
+    """λR (B,), the size of its terms, its slopes (B, C, D), and the sizes of theirs."""
     if not oracle.objective.form.is_penalised:
         return 0.0, 0.0, 0.0, 0.0
     W = p["W"].astype(np.float64)
@@ -90,7 +92,7 @@ def _penalised(oracle: Oracle, p: Problems) -> tuple[Any, Any, Any, Any]:
 
 
 def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floating]) -> Vectorised:
-    """From what is true of the examples to what is true of their problems; `sizes` (B, N, C) are Σ|w||x|."""
+    """From the truth of the examples to that of their problems; `sizes` (B, N, C) are Σ|w||x|."""
     form, (B, N, C) = oracle.objective.form, sizes.shape
     here, lengths = form.double(p), form.sizes(p)
     share, reach = float(np.divide(*oracle.objective.share(N))), sizes.max((1, 2))
@@ -101,7 +103,7 @@ def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floa
     terms, greatest, steps = (form.gradient(lengths, part) for part in (magnitude, magnitude.max(2, keepdims=True), np.ones((B, N, 1))))
     others = C * oracle.u * greatest  # one class's entry may be computed from the others'
     size = share * (1 + examples.size.reshape(B, N)).sum(1) + penalty_size
-    noise = oracle.u * (N + C + 2 * ELEMENTARY + 2 * reach)  # the grid's scores are exact; what is made of them is not
+    noise = oracle.u * (N + C + 2 * ELEMENTARY + 2 * reach)  # the grid's scores are exact; results computed from them are not
     tiny = SLACK * oracle.tiny * N * (terms[0].size // C)
     return Vectorised(
         value=share * examples.value.reshape(B, N).sum(1) + penalty,
@@ -130,7 +132,7 @@ def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64])
 
 
 def _of_any_target(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64]) -> Local:
-    """The same where the target is a constant of one formula."""
+    """ℓ of every example if the target is a constant of one formula."""
     labels, where = np.unique(y, return_inverse=True)
     numbers = np.array([oracle.numbers(int(label)) for label in labels])
     steep = np.array([oracle.steepest(1, int(label)) for label in labels])
@@ -139,7 +141,7 @@ def _of_any_target(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.
 
 
 def local(formula: Formula, inputs: Sequence[Any], reach: Floats, u: float) -> Local:
-    """A formula at n lanes: its inputs, each (n,) or a number, and the sizes (n,) that its inputs were summed from."""
+    """A formula at n lanes: its inputs, each (n,) or a number, and the sizes (n,) of the sums that gave its inputs."""
     n, variables = len(reach), formula.arity
     given = [np.broadcast_to(np.asarray(x, np.float64), n) for x in inputs]
     run: Any = floats.run(formula.tape, np.stack(given))
@@ -157,7 +159,7 @@ def local(formula: Formula, inputs: Sequence[Any], reach: Floats, u: float) -> L
 
 
 def _masks(formula: Formula, run: Floats, tolerance: Floats) -> dict[int, list[Any]]:
-    """For each piece of each switch the lanes in which it may be taken."""
+    """The lanes in which each piece of each switch may be taken."""
     truths: dict[int, tuple[Any, Any]] = {}
     found: dict[int, list[Any]] = {}
     for i in formula.value_tape.instructions:
@@ -210,7 +212,7 @@ NOTHING = 0.0, 0.0, 0.0
 
 
 def _hull(pieces: Sequence[Bounds], possible: Sequence[Any]) -> Bounds:
-    """From the least to the greatest slope over the pieces that may be taken."""
+    """The range from the least to the greatest slope over the possible pieces."""
     found: Bounds = {}
     for j in {j for piece in pieces for j in piece}:
         (low, high, size), after = pieces[-1].get(j, NOTHING), possible[-1]

@@ -1,4 +1,4 @@
-"""A loss and its gradient without a spec: judged by differences of the loss, with estimated errors where the spec gives bounds."""
+"""A loss and its gradient without a spec: judged by differences of the loss, with estimated errors in place of the spec's bounds."""
 
 from verify.pair.laws import why_not
 from verify.pair.place import Start, case_of

@@ -1,8 +1,8 @@
-"""Answers that are no numbers: where they are wrong, where they are right, and where nothing tells.
+"""Answers that are not finite: where they are wrong, where they are right, and where that is unknown.
 
-A loss that is not a number at the given point is wrong there, or the point lies outside its domain: the user says that it does not.
-Elsewhere a domain may end. An infinite loss is right where the true one is beyond the dtype's range, or at a pole; an infinite slope where
-the loss has no finite one.
+A loss that is not a number at the given point is wrong there, or the point lies outside its domain: the user says that it does not. At
+other points a domain may have ended. An infinite loss is right where the true one is beyond the dtype's range, or at a pole; an infinite
+slope where the loss has no finite one.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ STEEP = "the gradient is not finite, and neither are the slopes of the loss"
 HALVINGS = 60
 """Bisections between a point with a finite loss and one without: to the last bit in float64."""
 GROWN = 0.25
-"""Power of the dtype's greatest number from which on a loss counts as one that grows beyond it: on the way of a right formula there may be
-the square, or the square of that, of a finite result. That log Σ exp is 710 where exp overflows shows that the true one is finite.
+"""Power of the dtype's greatest number from which on a loss counts as growing beyond it: a right formula may compute the square, or the
+fourth power, of a finite result. If log Σ exp is 710 where exp overflows, the true value is finite.
 """
 ENTRIES = 3
-"""Entries that are not finite and are looked at."""
+"""Entries that are not finite to examine."""
 
 
 def of_loss(pair: Pair, case: Case) -> Measurement | None:
-    """What a loss that is not finite here means. None where it is finite."""
+    """The meaning of a loss that is not finite here. None if it is finite."""
     value = pair.value(case.x)
     if isfinite(value):
         return None
@@ -48,7 +48,7 @@ def of_loss(pair: Pair, case: Case) -> Measurement | None:
 
 
 def _grows(pair: Pair, x: Floats) -> bool:
-    """Whether the last finite loss on the way to x is so great already that the next ones may truly be beyond the range."""
+    """Whether the last finite loss on the way to x is so great that the next ones may truly be beyond the range."""
     low, high = 0.0, 1.0
     last = pair.sampled(x * x.dtype.type(low))
     for _ in range(HALVINGS):
@@ -62,7 +62,7 @@ def _grows(pair: Pair, x: Floats) -> bool:
 
 
 def _has_a_pole(pair: Pair, x: Floats) -> bool:
-    """Whether the loss is finite at some point that is hardly another."""
+    """Whether the loss is finite at some point very near."""
     by = scales(x) * float(np.finfo(x.dtype).eps) ** 0.75
     signs = np.random.default_rng(x.size).choice((-1.0, 1.0), size=(8, *x.shape))
     both = (*signs, np.ones(x.shape), -np.ones(x.shape))
@@ -70,7 +70,7 @@ def _has_a_pole(pair: Pair, x: Floats) -> bool:
 
 
 def of_gradient(pair: Pair, case: Case, g: Floats) -> Measurement | None:
-    """Broken where an entry is not finite though the slopes of the loss along it are. None where that is not certain."""
+    """Broken if an entry is not finite though the slopes of the loss along it are. None if that is not certain."""
     x, scale = grid(case), scales(case.x)
     for i in np.flatnonzero(~np.isfinite(g))[:ENTRIES]:
         d = np.zeros_like(x)
@@ -86,7 +86,7 @@ def of_gradient(pair: Pair, case: Case, g: Floats) -> Measurement | None:
 
 
 def no_numbers(pair: Pair, case: Case, found: Measurement) -> Measurement:
-    """What a law found, or where it decided nothing, what a gradient that is no number means there."""
+    """The law's measurement, or if it is undecided, the meaning of a gradient that is not finite there."""
     if found.undecided is None or found.evidence or not isfinite(pair.sampled(case.x)):
         return found
     try:

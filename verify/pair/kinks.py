@@ -1,8 +1,8 @@
-"""Kinks through a point, seen by a walk around it.
+"""Kinks through a point, detected by a walk around it.
 
-Along one line [D⁻, D⁺] holds ⟨g, d⟩ of every subgradient g only if all kinks through the point have one sign: of relu(x₀) − relu(x₁) at 0
-along (1, 1) both slopes are 0, and the subgradient (1, 0) has 1. A walk around the point, in a plane through it that has no special
-direction, crosses each kink by itself, and there the slope jumps by its own amount.
+Along one line [D⁻, D⁺] contains ⟨g, d⟩ of every subgradient g only if all kinks through the point have one sign: for relu(x₀) − relu(x₁) at
+0 along (1, 1) both slopes are 0, and the subgradient (1, 0) has 1. A walk around the point, in a plane through it without a special
+direction, crosses each kink separately, and there the slope jumps by its own amount.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from verify.problem.sampling import scales
 Floats = NDArray[np.floating]
 
 RADII = {"float64": (2.0**-18, 2.0**-10), "float32": (2.0**-8, 2.0**-4)}
-"""Parts of the scales at which a walk is taken: near, since what does not go through the point is not to be met; and farther, where
-rounding weighs less.
+"""Radii of a walk, relative to the scales: small, since kinks that do not pass through the point must not be met; and larger, where
+rounding matters less.
 """
 STRIDES = 8
 """Steps from the middle of a side of the square to its corner."""
 PLANES = 2
-"""Two kinks that one walk meets at once are met one after the other on another."""
+"""Number of planes: two kinks that one walk meets at once are met one after the other in another plane."""
 SHARE = 1 / 16
-"""Part of an excess that kinks must have to be what explains it: a walk meets them at other angles than the line does."""
+"""Share of an excess that kinks must have to explain it: a walk meets them at other angles than the line does."""
 RISEN = 2.0
-"""Times that a jump must exceed how much it, and its limit, change with the radius: that of a kink does not, what curvature looks like
-halves, and its limit becomes a quarter.
+"""Factor by which a jump must exceed its change, and that of its limit, with the radius: the jump of a kink is constant, the effect of
+curvature halves, and its limit becomes a quarter.
 """
 
 
 def excused(f: Loss, slope: Loss, x: Floats, noise: float, excess: float, allowed: float) -> bool:
-    """Whether kinks through x may be why ⟨g, d⟩ lies outside of [D⁻, D⁺] by `excess`: they have both signs; or they have one, as far as
-    they are seen, and ⟨g, d⟩ lies among its own values at points around x, up to `allowed`. `slope` is ⟨g, d⟩ of a point.
+    """Whether kinks through x may explain that ⟨g, d⟩ lies outside [D⁻, D⁺] by `excess`: they have both signs; or, as far as they are
+    detected, one sign, and ⟨g, d⟩ lies among its own values at points around x, up to `allowed`. `slope` is ⟨g, d⟩ at a point.
     """
     if x.size == 1:
         return False  # all that there is lies on the line
@@ -53,7 +53,9 @@ def excused(f: Loss, slope: Loss, x: Floats, noise: float, excess: float, allowe
 
 
 def jumps(f: Loss, x: Floats, radius: float, noise: float) -> tuple[float, float]:
-    """How much the slope jumps up, and down, on kinks through x: walks at this radius, at half and at a quarter of it meet them alike."""
+    """The total upward and downward jumps of the slope on kinks through x: walks at this radius, a half and a quarter of it meet them
+    alike.
+    """
     found = []
     for a, b in _planes(x):
         sides = np.concatenate([_jumps(f, x, p, q, radius, noise) for p, q in ((a, b), (b, -a), (-a, -b), (-b, a))])
@@ -63,7 +65,7 @@ def jumps(f: Loss, x: Floats, radius: float, noise: float) -> tuple[float, float
 
 
 def _jumps(f: Loss, x: Floats, a: Floats, b: Floats, radius: float, noise: float) -> Floats:
-    """The jumps of the slope along b on the side a ± b of the square, 0 where they are none for certain."""
+    """The jumps of the slope along b on the side a ± b of the square, 0 unless they are certain."""
     far, middle, near = (_bends(f, x, a, b, radius * part) for part in (1.0, 0.5, 0.25))
     limit = 2 * near - middle
     changed = np.maximum(np.abs(near - middle), np.abs(limit - (2 * middle - far)))
@@ -74,14 +76,14 @@ def _jumps(f: Loss, x: Floats, a: Floats, b: Floats, radius: float, noise: float
 
 
 def _bends(f: Loss, x: Floats, a: Floats, b: Floats, radius: float) -> Floats:
-    """How much the slope along b changes from stride to stride."""
+    """The changes of the slope along b from stride to stride."""
     r = x.dtype.type(radius)
     values = [f(x + r * (a + x.dtype.type(i / STRIDES) * b)) for i in range(-STRIDES - 1, STRIDES + 2)]
     return np.asarray(np.diff(values, n=2) * STRIDES / radius)
 
 
 def _planes(x: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Two directions of entries that are few multiples of a small part of their scales, so that points on the square are exact."""
+    """Pairs of directions whose entries are small multiples of a small part of their scales, so that points on the square are exact."""
     rng = np.random.default_rng(x.size)
     for _ in range(PLANES):
         multiples = rng.integers(5, 16, size=(2, *x.shape)) / 16 * rng.choice((-1.0, 1.0), size=(2, *x.shape))

@@ -1,6 +1,6 @@
-"""The laws of a pair: what can be asked of a loss and a gradient that are all there is.
+"""The laws of a pair: what can be tested with only a loss and a gradient.
 
-What they ask for are differences of the pair's own loss, so a loss that is wrong together with its gradient passes.
+They use differences of the pair's own loss, so a loss that is wrong together with its gradient passes.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import NO_GRADIENT, Misbehaviour, changes, keeps, upstream_is_kept
+from verify.candidates.upstream import same
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement, of_entry
-from verify.laws.purity import REFUSES, REMEMBERS
+from verify.laws import LAWS
+from verify.laws.compared import counts
+from verify.laws.consistency import ASKED, DRIFTS, INCONSISTENT, OTHER_BITS
+from verify.laws.law import unless_convex
+from verify.laws.purity import REFUSES, REMEMBERS, STALE
 from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
 from verify.pair.place import GIVEN, MOVED, NEAR, grid
-from verify.pair.subject import Pair, direction
+from verify.pair.subject import HALF_WAY, Pair, direction
 from verify.problem.sampling import on_the_way, scales
 from verify.rounding import WINDOW
 from verify.slope import Slope
@@ -30,34 +35,35 @@ Floats = NDArray[np.floating]
 GRAIN = 8.0
 """Roundings of a gradient, in units of those of the loss: both sum the same terms."""
 COARSER = 512.0
-"""Times that the roundings of a gradient may be coarser than those of the loss tell: inverses and differences that cancel make them so.
-Single precision inside double is coarser by 2^29.
+"""Factor by which the rounding errors of a gradient may exceed those that the loss suggests, because of inverses and cancelling
+differences. Single precision inside double is coarser by 2^29.
 """
 APART = 64.0
-"""Times that two ways to compute one number may differ by more than either jumps from float to float: what is lost alike at all points
-near each other does not jump.
+"""Factor by which two computations of one number may differ more than either jumps from float to float: an error that is the same at all
+nearby points does not jump.
 """
 COARSEST = 1e-3
-"""A loss that is noisier than this says nothing of the rounding of its gradient."""
+"""A loss with more relative noise than this says nothing about the rounding of its gradient."""
 ROUGH = 0.25
 """How far the ratio of two errors may be below 2 at the shortest steps that show it. Errors that do not fall have the ratio 1."""
 SETTLED = 0.0625
-"""How far two ratios in a row may differ to be taken for the limit of them all: beyond, the steps are still too long to tell."""
+"""How far two successive ratios may differ to count as converged: beyond, the steps are still too long."""
 GROWING = 0.75
 """Errors whose ratio stays below this grow as the step shrinks."""
 KINK = "on a kink of a loss that is not claimed to be convex: judged beside it"
 JUMP = "the loss jumps here: judged beside it"
+JUMPS_THERE = "the loss jumps at the example, and has no gradient there: give an example (at) beside the jump"
 UNSETTLED = "the differences do not converge here: features finer than the steps, or rounding"
 STRAIGHT = 0.25
-"""A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
+"""A step is short if D⁺ is within this part of its limit: less than the half that descent demands."""
 
 
 def gradient(pair: Pair, case: Case) -> Measurement:
-    """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and what rounding adds to g.
+    """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and the rounding error of ⟨g, d⟩.
 
-    Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry. On a kink of a
-    function that is not claimed to be convex, what lies within decides nothing, and what lies outside breaks the law if no kinks of
-    both signs explain it.
+    Where f is smooth both slopes are equal. It is measured along two dense directions; a break is narrowed down to an entry. On a kink of a
+    function that is not claimed to be convex, a value within decides nothing, and a value outside breaks the law unless kinks of both signs
+    explain it.
     """
     x = grid(case)
     if (measurement := of_loss(pair, case)) is not None:
@@ -90,7 +96,7 @@ def gradient(pair: Pair, case: Case) -> Measurement:
 
 
 def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = False) -> Evidence:
-    """⟨g, d⟩ beside the slopes. What rounding adds to them is taken along d, or (`rough`) in other directions too."""
+    """⟨g, d⟩ against the slopes. The rounding error of the slopes is measured along d, or (`rough`) in other directions too."""
     line = _rough(pair, pair.along(x, d), x) if rough else pair.along(x, d)
     low, high, error = line.interval
     slope = _along(g, d)
@@ -105,12 +111,12 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = Fals
 
 
 def _along(g: Floats, d: Floats) -> float:
-    return float(np.sum(g.astype(np.longdouble) * d, where=d != 0))  # what is not finite and not asked for is left out
+    return float(np.sum(g.astype(np.longdouble) * d, where=d != 0))  # entries that are neither finite nor needed are left out
 
 
 def rounding(pair: Pair, line: Slope, x: Floats, d: Floats) -> float:
-    """What rounding adds to ⟨g, d⟩: in proportion as much as to the loss; and what it is seen to add, up to COARSER times that, or to
-    what roundings of x do.
+    """The rounding error of ⟨g, d⟩: in proportion to that of the loss; or as observed, up to COARSER times that, or up to the effect of
+    rounding x.
     """
     grades, size, unit = pair.graded(x), np.abs(d.astype(np.float64)), grain(line)
     derived = unit * float(np.sum(grades.terms * size))
@@ -118,12 +124,14 @@ def rounding(pair: Pair, line: Slope, x: Floats, d: Floats) -> float:
 
 
 def _rough(pair: Pair, line: Slope, x: Floats) -> Slope:
-    """The same with the rounding of the loss in all directions: along some it cancels, or does not show."""
+    """The line with the rounding error of the loss in all directions: along some it cancels, or does not show."""
     return replace(line, noise=max(line.noise, pair.noise(x)))
 
 
 def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool:
-    """Whether kinks through x may be why ⟨g, d⟩ is none of the slopes: of both signs, of a function that is not claimed to be convex."""
+    """Whether kinks through x may explain that ⟨g, d⟩ is none of the slopes: kinks of both signs, for a function that is not claimed to be
+    convex.
+    """
     line = pair.along(x, d)
     low, high, _ = line.estimated
     slope = _along(pair.gradient(x), d)
@@ -134,13 +142,13 @@ def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool
 
 
 def grain(line: Slope) -> float:
-    """The relative rounding of the gradient, from that of the loss."""
+    """The relative rounding error of the gradient, from that of the loss."""
     measured = line.noise / abs(line.here) if line.here else line.u
     return GRAIN * min(max(measured, line.u), max(COARSEST, line.u))
 
 
 def _narrowed(pair: Pair, x: Floats, g: Floats, d: Floats, found: Evidence) -> Evidence:
-    """The evidence of one entry, if one alone is wrong enough: half of the entries at a time, the worse half first."""
+    """The evidence of one entry, if one alone is wrong enough: by halving the entries, the worse half first."""
     entries = np.arange(x.size)
     while len(entries) > 1:
         halves = []
@@ -160,8 +168,8 @@ def order(pair: Pair, case: Case) -> Measurement:
     """(D⁺ − D⁻)(2h)/(D⁺ − D⁻)(h) ≥ 2 and (D⁰(2h) − ⟨g, d⟩)/(D⁰(h) − ⟨g, d⟩) ≥ 2 inside the window, in the limit of short steps.
 
     The first says that forward differences err like h whatever g is; the second that centred ones converge to ⟨g, d⟩: like h², or like h
-    where f'' jumps. A smooth f has ratios above that where a derivative vanishes. Without a window both errors must be nothing
-    but rounding: on a linear (quadratic) piece they are exact.
+    where f'' jumps. A smooth f has ratios above that where a derivative vanishes. Without a window both errors must be rounding errors
+    only: on a linear (quadratic) piece the quotients are exact.
     """
     x = grid(case)
     d = direction(x, case.seed)
@@ -179,18 +187,19 @@ def order(pair: Pair, case: Case) -> Measurement:
     measurement = _order(line, slope, rounding(pair, line, x, d))
     if any(e.strain > 1 for e in measurement.evidence) and explained_by_kinks(pair, x, d, line.interval[2]):
         return Measurement(undecided=KINK)
-    return measurement
+    grow = any(e.strain > 1 and e.where["expected"] and e.where["measured"] < GROWING for e in measurement.evidence)
+    return _jumps(case) if grow and case.family not in (NEAR, MOVED) else measurement
 
 
 def _no_limit(line: Slope) -> str | None:
-    """The reason why a line has no one slope, None where it has."""
+    """The reason why a line has no single slope, None if it has one."""
     if not np.isfinite(line.interval[2]):
         return UNSETTLED
     return KINK if line.kink else None
 
 
 def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Measurement:
-    """Quotients that grow beyond every slope that there is along the line: the loss jumps. It may, but not wherever it is asked."""
+    """The measurement for quotients that exceed every slope along the line: the loss jumps. It may, but not at every point."""
     quotients = np.abs(np.concatenate([line.forward, line.backward])) - np.tile(4 * line.rounding, 2)
     if not np.all(np.isfinite(quotients)):
         return Measurement(undecided=UNSETTLED)
@@ -202,7 +211,11 @@ def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Measurement:
     evidence = Evidence(measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
     if not evidence.strain > 1:
         return Measurement(undecided=UNSETTLED)
-    return Measurement(evidence=(evidence,)) if case.family in (NEAR, MOVED) else Measurement(undecided=JUMP)
+    return Measurement(evidence=(evidence,)) if case.family in (NEAR, MOVED) else _jumps(case)
+
+
+def _jumps(case: Case) -> Measurement:
+    return Measurement(undecided=JUMP, limitations=(JUMPS_THERE,) if case.family == GIVEN else ())
 
 
 def _order(line: Slope, slope: float, noise: float) -> Measurement:
@@ -222,8 +235,8 @@ def _order(line: Slope, slope: float, noise: float) -> Measurement:
 def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: float, unsure: float) -> Evidence | None:
     """The ratio at the shortest steps of the window, where it has settled; or the error itself.
 
-    Errors must be far above what is unsure of the slope, since a kink may be nearer than the steps tell; but not those that grow
-    like 1/h, as they do where the loss jumps.
+    Errors must be far above the uncertainty of the slope, since a kink may be nearer than the steps show; except errors that grow like 1/h,
+    as they do where the loss jumps.
     """
     inside = np.abs(errors) > WINDOW * rounding
     runs = [k for k in range(2, len(errors)) if inside[k - 2 : k + 1].all()]
@@ -244,7 +257,7 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
 
 
 def bracket(pair: Pair, case: Case) -> Measurement:
-    """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
+    """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, for a pair that claims to be convex."""
     x = grid(case)
     d = direction(x, case.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
@@ -260,7 +273,7 @@ def bracket(pair: Pair, case: Case) -> Measurement:
 
 
 def convexity(pair: Pair, case: Case) -> Measurement:
-    """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
+    """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, for a pair that claims to be convex."""
     x = grid(case)
     d = direction(x, case.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
@@ -280,10 +293,10 @@ def convexity(pair: Pair, case: Case) -> Measurement:
 
 
 def descent(pair: Pair, case: Case) -> Measurement:
-    """f(x − ηg) ≤ f(x) − (η/2)‖g‖² for some η: a small step along the negative gradient goes down by at least half of what it says.
+    """f(x − ηg) ≤ f(x) − (η/2)‖g‖² for some η: a small step along the negative gradient decreases f by at least half of the prediction.
 
-    Each entry is weighed by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need
-    not descend: undecided.
+    Each entry is weighted by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need not
+    descend: undecided.
     """
     x = grid(case)
     scale = scales(x)
@@ -311,7 +324,9 @@ def descent(pair: Pair, case: Case) -> Measurement:
 
 
 def purity(pair: Pair, case: Case) -> Measurement:
-    """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
+    """Computing loss, gradient and loss again on one array leaves it and everything else unchanged, and gives the same answers as on fresh
+    copies.
+    """
     x = np.array(case.x)
     before, seen = x.copy(), list[str]()
     lent = {name: np.array(a) if np.ndim(a) else a for name, a in pair.beside.items()}
@@ -331,8 +346,16 @@ def purity(pair: Pair, case: Case) -> Measurement:
         raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
     for what, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
-        if not np.array_equal(a, b, equal_nan=True):
+        if not _agree(pair, before, what, a, b):
             raise Misbehaviour("nondeterministic", f"answers with another {what} when it is asked the same again")
+    if not (np.array_equal(first, fresh, equal_nan=True) and np.array_equal(first_g, fresh_g, equal_nan=True)):
+        answers = [(first, first_g), (fresh, fresh_g), *((pair.value(before), pair.gradient(before)) for _ in range(ASKED))]
+        if counts(answers):
+            raise Misbehaviour("nondeterministic", DRIFTS)
+        for value, g_again in answers[2:]:
+            if not (_agree(pair, before, "loss", first, value) and _agree(pair, before, "gradient", first_g, g_again)):
+                raise Misbehaviour("nondeterministic", INCONSISTENT)
+        kept.append(OTHER_BITS)
     kept += _remembers(pair, x, before)
     if not np.array_equal(g, first_g, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
@@ -341,7 +364,7 @@ def purity(pair: Pair, case: Case) -> Measurement:
 
 
 def _remembers(pair: Pair, x: Floats, before: Floats) -> list[str]:
-    """Asks again with the same array and other numbers in it, as far away as it answers at all; what there is to say where it does not."""
+    """Calls the candidate again with the same array and other numbers in it, as different as it still answers; notes where it does not."""
     for there in on_the_way(before, before + before.dtype.type(0.5) * scales(before).astype(before.dtype)):
         x[...] = before
         pair.loss(x)
@@ -355,11 +378,38 @@ def _remembers(pair: Pair, x: Floats, before: Floats) -> list[str]:
         fresh = pair.sampled(there)
         if np.isnan(fresh) and not np.isnan(other):
             continue
-        fresh_g = pair.gradient(there)
-        if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
+        both = ("loss", other, fresh), ("gradient", other_g, pair.gradient(there))
+        if not _all_agree(pair, there, *both):
             raise Misbehaviour("nondeterministic", REMEMBERS)
-        return []
+        here, stale = pair.gradient(before), pair.slope_of(before.copy(), last=there)
+        return [] if _all_agree(pair, before, ("gradient", here, stale)) else [STALE]
     return [REFUSES]
+
+
+def _all_agree(pair: Pair, x: Floats, *pairs: tuple[str, Any, Any]) -> bool:
+    """Whether answers are one. What differs in bits from call to call may cancel to less than it sums."""
+    alike = all(_agree(pair, x, *one, far=False) for one in pairs)
+    return alike or (_jitters(pair, x) and all(_agree(pair, x, *one) for one in pairs))
+
+
+def _jitters(pair: Pair, x: Floats) -> bool:
+    """Whether its bits differ from call to call."""
+    first, *others = (np.append(pair.gradient_or_none(x), pair.sampled(x)) for _ in range(ASKED))
+    return any(not np.array_equal(first, other, equal_nan=True) for other in others)
+
+
+def _agree(pair: Pair, x: Floats, what: str, a: Any, b: Any, *, far: bool = True) -> bool:
+    """Whether two answers to the same question are one, up to half of the digits of the largest number that is answered there, or with
+    `far` half way to 0 and at 0, where what cancels may not: more than another order of summation changes.
+    """
+    if np.array_equal(a, b, equal_nan=True):
+        return True
+    ask = pair.sampled if what == "loss" else pair.gradient_or_none
+    beside = [np.asarray(ask((x * x.dtype.type(t)).astype(x.dtype)), np.float64).ravel() for t in HALF_WAY] if far else []
+    with np.errstate(over="ignore"):
+        one, other = (np.asarray(v, x.dtype).ravel() for v in (a, b))
+    alike = np.array_equal(np.isfinite(one), np.isfinite(other))
+    return alike and same(one, other, joint=True, beside=np.concatenate([one.astype(np.float64), *beside]))
 
 
 def _inputs(
@@ -372,7 +422,7 @@ def _inputs(
 
 
 def _refusals(pair: Pair, x: Floats, first: float) -> list[str]:
-    """Memory layouts that are refused; another answer to one, beyond another order of summation, is none."""
+    """The memory layouts that are refused; raises Misbehaviour where the answer differs by more than another order of summation."""
     refused = []
     for what, a in (("read-only", _read_only(x)), ("strided", np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x)):
         try:
@@ -392,7 +442,7 @@ def _read_only(x: Floats) -> Floats:
 
 
 def value(pair: Pair, case: Case) -> Measurement:
-    """|v − f(x)| ≤ what rounding may do to either, of a candidate beside a reference: APART times what it is seen to do."""
+    """|v − f(x)| ≤ the possible rounding error of both, for a candidate with a reference: APART times the observed one."""
     x = case.x
     expected, found = pair.sampled(x), pair.own_loss(np.array(x))
     if not np.isfinite(expected):
@@ -413,8 +463,6 @@ MEASURES: dict[str, Callable[[Pair, Case], Measurement]] = {
     "descent": descent,
     "purity": purity,
 }
-CONVEX = ("bracket", "convexity")
-"""Laws that need a claim of convexity."""
 
 
 def why_not(law: str, pair: Pair) -> str | None:
@@ -425,4 +473,4 @@ def why_not(law: str, pair: Pair) -> str | None:
         return "it needs a record of the loss's own code"
     if law not in MEASURES or (law == "value" and pair.reference is None):
         return "it needs a spec"
-    return "convexity is not claimed" if law in CONVEX and not pair.convex else None
+    return "convexity is not claimed" if LAWS[law].inapplicable is unless_convex and not pair.convex else None

@@ -1,4 +1,4 @@
-"""An example of the inputs as the command line names it. Text is read as numbers or as a name, and never evaluated."""
+"""An example of the inputs from the command line. Text is read as numbers or as a name, and never evaluated."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from verify.source import load_file, load_module
 
 
 def read_example(text: str) -> Any:
-    """`1,2.5,-3`, or the array in a FILE.npy, the arrays by name in a FILE.npz, or what is called NAME in FILE.py:NAME or module:NAME: an
-    array, a tuple, a dict, or a function that returns one. Raises UsageError.
+    """The numbers `1,2.5,-3`, the array in a FILE.npy, the arrays by name in a FILE.npz, or the object NAME of FILE.py:NAME or module:NAME:
+    an array, a tuple, a dict, or a function that returns one. Raises UsageError.
     """
     if text.endswith((".npy", ".npz")):
         try:
@@ -24,7 +24,7 @@ def read_example(text: str) -> Any:
                 if isinstance(found, np.ndarray) is text.endswith(".npz"):
                     raise ValueError(f"it holds {'one array' if text.endswith('.npz') else 'several'}")
                 return found if isinstance(found, np.ndarray) else {name: found[name][()] for name in found.files}
-        except Exception as error:  # whatever a file that is none makes the readers say: memory, recursion, a header's syntax
+        except Exception as error:  # any error of the readers for an invalid file: memory, recursion, a header's syntax
             by = "numpy.savez(FILE, W=W, X=X)" if text.endswith(".npz") else "numpy.save"
             raise UsageError(f"--at {text} cannot be read: {error}. Give a file that {by} wrote.") from None
     place, colon, name = text.rpartition(":")

@@ -1,4 +1,4 @@
-"""The name of the bug in a pair: its gradient beside that of the differences, entry by entry, at several points."""
+"""The name of the bug in a pair: its gradient against that of the differences, entry by entry, at several points."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from verify.problem.sampling import scales
 from verify.trial import Watch
 
 MOST_ENTRIES = 48
-"""Larger gradients are not looked at entry by entry: each entry costs some seventy evaluations of the loss. They are looked at along dense
-directions, which tell what is done to all entries alike.
+"""Larger gradients are not examined entry by entry, since each entry costs some seventy evaluations of the loss, but along dense
+directions, which show changes of all entries.
 """
 DIRECTIONS = 8
 ALIKE = ("scaled", "sign", "term-missing")
-"""Codes of what is done to all entries alike."""
+"""Codes of changes that concern all entries."""
 POINTS = 3
 NUDGE = 2.0**-18
 """Relative step of the second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
@@ -38,8 +38,8 @@ NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 def diagnosed(
     pair: Pair, case: Case, what: Measurement | Misbehaviour, others: Iterator[Case], watch: Watch, avoided: Sequence[Case]
 ) -> Diagnosis:
-    """The name of the bug that broke a law at a case, or what was measured there. `watch` hears of each of the `others` that the pair is
-    asked about for that; those `avoided` it is not.
+    """The name of the bug that broke a law at a case, or the measurement there. `watch` receives each of the `others` that are needed;
+    those `avoided` are skipped.
     """
     if isinstance(what, Misbehaviour):
         hint = THERE if what.code == "crashed" and case.family == GIVEN else ""
@@ -63,7 +63,7 @@ def diagnosed(
 
 
 def _named(pair: Pair, broken: Case, there: Iterator[Case], watch: Watch) -> Diagnosis | None:
-    """The bug that explains the gradient at the first points that are smooth; None where none is found."""
+    """The bug that explains the gradient at the first smooth points; None if there is none."""
     seen = list(islice(_seen(pair, there, watch), POINTS))
     if len(broken.values) > 1 and broken.x.size <= MOST_ENTRIES:
         return of_inputs([_by_input(broken, n) for n in seen], broken.dtype)
@@ -72,13 +72,13 @@ def _named(pair: Pair, broken: Case, there: Iterator[Case], watch: Watch) -> Dia
 
 
 def _by_input(case: Case, numbers: Numbers) -> dict[str, Numbers]:
-    """The same for each input."""
+    """The numbers split by input."""
     parts = [case.parted(a) for a in (numbers.gradient, numbers.truth, numbers.error, numbers.grain)]
     return {name: Numbers(*(p[name] for p in parts)) for name in case.differentiated}
 
 
 def _seen(pair: Pair, there: Iterator[Case], watch: Watch) -> Iterator[Numbers]:
-    """The points that are smooth in every entry. Elsewhere a candidate may choose."""
+    """The numbers at points that are smooth in every entry. Elsewhere a candidate may choose."""
     for case in there:
         watch(replace(case, family=NAMING))
         try:
@@ -104,7 +104,7 @@ def _numbers(pair: Pair, case: Case) -> Numbers | None:
 
 
 def _along_directions(pair: Pair, case: Case) -> Numbers | None:
-    """The same along dense directions in place of entries."""
+    """The numbers along dense directions instead of entries."""
     x = grid(case)
     g = pair.gradient(x).astype(np.float64)
     told, truth, error = np.zeros((3, DIRECTIONS))
@@ -119,7 +119,7 @@ def _along_directions(pair: Pair, case: Case) -> Numbers | None:
 
 
 def _grain(pair: Pair, x: Floats) -> Floats:
-    """Second differences of the gradient at steps so short that a smooth one has none: what is left is rounding."""
+    """Second differences of the gradient at steps so short that a smooth gradient has none: the rest is rounding."""
     before, here, after = (pair.gradient(x * x.dtype.type(1 + k * NUDGE)).astype(np.float64) for k in (-1, 0, 1))
     with np.errstate(invalid="ignore"):  # beside a pole
         return np.asarray(np.abs(before - 2 * here + after))

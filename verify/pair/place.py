@@ -1,4 +1,4 @@
-"""The points at which a pair is judged: the one that the user gave, and those around it."""
+"""The points at which a pair is judged: the given one, and points around it."""
 
 from __future__ import annotations
 
@@ -19,65 +19,65 @@ from verify.problem.sampling import DRAWS, has_zeros, keeping, near, scales, siz
 Floats = NDArray[np.floating]
 
 GIVEN, NEAR, MOVED, SIMPLIFIED = "given", "near", "moved", "simplified"
-"""Families that are told apart: the user's own point, points near it, one beside a place where differences decide nothing, and one of
-plainer numbers than where a law broke.
+"""Families: the user's own point, points near it, a point moved off a place where differences decide nothing, and one with plainer numbers
+than where a law broke.
 """
 ASIDE = (2.0**-6, 2.0**-5)
-"""Part of its size by which an entry is moved: some steps longer than the shortest in float32, and less than any two numbers of few bits
-are apart.
+"""Relative amounts by which entries are moved: longer than some of the shortest steps in float32, and less than the distance of any two
+numbers of few bits.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """What the user gave, in the dtype that is judged; gradients are due for the inputs `differentiated`, and the others stay."""
+    """The given values, in the judged dtype; gradients are due for the inputs `differentiated`, and the others stay."""
 
     values: Mapping[str, Any]
     differentiated: tuple[str, ...] = ("x",)
 
     @property
     def arrays(self) -> list[Any]:
-        """What is differentiated."""
+        """The differentiated inputs."""
         return [np.asarray(self.values[name]) for name in self.differentiated]
 
     @cached_property
     def x(self) -> Floats:
-        """The point: that array, or the entries of several in a row."""
+        """The point: the differentiated array, or the entries of several in a row."""
         return joined(self.arrays)
 
     def case(self, x: Floats, *, family: str, seed: int = 0) -> Case:
-        """Another point, with the seed of its directions."""
+        """A case at another point, with the seed of its directions."""
         return Case(values=self.values, differentiated=self.differentiated, family=family, seed=seed).at(x)
 
 
 def case_of(x: Floats, *, family: str, seed: int = 0) -> Case:
-    """One point of a function of one array."""
+    """A case of a function of one array."""
     return Start({"x": x}).case(x, family=family, seed=seed)
 
 
 def grid(case: Case) -> Floats:
-    """The point but for the last bits: steps from there are exact."""
+    """The point without its last bits, so that steps from there are exact."""
     return on_grid(case.x, scales(case.x))
 
 
 def moved(case: Case) -> Case:
-    """A point a little beside this one, on no kink that goes through it, since each entry is moved by another amount."""
+    """A point slightly beside this one, off any kink through it, since each entry is moved by another amount."""
     rng = np.random.default_rng(case.seed)
     by = rng.uniform(*ASIDE, case.x.shape) * rng.choice((-1.0, 1.0), case.x.shape)
     x = np.asarray(case.x + sizes(case.x) * by, dtype=case.dtype)
-    return replace(_settled(case, x), family=MOVED, seed=case.seed + 2)  # two directions are asked at each point
+    return replace(_settled(case, x), family=MOVED, seed=case.seed + 2)  # two directions are used at each point
 
 
 def simplified(case: Case, x: Floats) -> Case:
-    """A point of plainer numbers, with the directions of the case that it was made from."""
+    """A point of plainer numbers, with the directions of the case that it comes from."""
     return replace(_settled(case, x), family=SIMPLIFIED)
 
 
 def places(at: Start, seed: int) -> Iterator[Case]:
-    """The given point as it is, then points around it without end, each on the grid on which steps are exact.
+    """The given point as it is, then infinitely many points around it, each on the grid on which steps are exact.
 
-    Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too, and
-    a point that is nothing else.
+    Signs stay, since code may take a logarithm; if the given point has both signs, or zeros, there are points with zeros too, and one of
+    zeros only.
     """
     rng = np.random.default_rng(seed)
     yield (first := at.case(at.x, family=GIVEN, seed=seed))
@@ -98,5 +98,5 @@ def places(at: Start, seed: int) -> Iterator[Case]:
 
 
 def _settled(case: Case, x: Floats) -> Case:
-    """The same at another point, on the grid on which steps from it are exact."""
+    """The case at another point, on the grid on which steps from it are exact."""
     return case.at(on_grid(x, scales(x)))

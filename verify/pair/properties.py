@@ -1,7 +1,7 @@
-"""Properties of an example that code may rely on (rows that sum to 1, a sign): a break only at points that lack them says nothing.
+"""Properties of an example that code may rely on (rows that sum to 1, a sign): a break at points without them decides nothing.
 
-Nothing else tells p − t, which is the gradient where rows of t sum to 1, from a gradient that is wrong. Nor does anything tell a sign that
-is a domain from one that the example happens to have: what goes wrong for the other one is told as a limitation.
+Without this, p − t, which is the gradient if rows of t sum to 1, could not be distinguished from a wrong gradient. Nor can a sign that is a
+domain be distinguished from one that the example happens to have: errors for the other sign are reported as a limitation.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from verify.traced import Code, NotTraced
 
 
 def properties(example: Mapping[str, Any]) -> dict[str, Shown]:
-    """What the example shows, by input."""
+    """The properties of the example, by input."""
     return {name: found for name, a in example.items() if (found := shown(a, alone=len(example) == 1)) is not None}
 
 
 def unless_given_up(
     law: str, known: Mapping[str, Shown], case: Case, found: Measurement, measure: Callable[[Case], Measurement]
 ) -> Measurement:
-    """What a law found; undecided, with the property that the candidate needs, where it is broken at the case and holds at one like it
+    """The law's measurement; undecided, with the property that the candidate needs, if it is broken at the case and holds at a similar one
     that has the properties exactly.
     """
     if LAWS[law].of_behaviour or all(e.strain <= 1 for e in found.evidence):
@@ -45,8 +45,8 @@ def unless_given_up(
 
 
 def for_other_signs(code: Code, case: Case) -> Iterator[str]:
-    """What there is to say of inputs of an example that have one sign: that for the other one the gradient's code denotes something else
-    than the gradient of the loss's, or that the code goes another way there. It does not run there.
+    """Notes on inputs of one sign: for the other sign the gradient's code denotes something else than the gradient of the loss's code, or
+    the code takes another branch. It does not run there.
     """
     for name in case.differentiated:
         a = np.asarray(case[name])
@@ -55,7 +55,11 @@ def for_other_signs(code: Code, case: Case) -> Iterator[str]:
         own, other = ("positive", "negative") if a.flat[0] > 0 else ("negative", "positive")
         there = [case.but(**{name: b[()]}) for b in (-a, np.where(np.arange(a.size).reshape(a.shape) % 2, a, -a))]
         found = next(filter(None, (_gap_in_words(code, at, case) for at in there)), None)
-        if found is None and any(_turns_elsewhere(code, at, case) for at in there):
+        mine = [
+            case.but(**{name: b[()]}) for b in (a.max() + a.min() - a, np.full_like(a, a.min()), np.full_like(a, a.max()))
+        ]  # of one sign
+        turned = (set[Any]().union(*(_turned(code, at, case) for at in some)) for some in (there, mine))
+        if found is None and next(turned) - next(turned):
             found = "the code goes another way, which was not looked at"
         if found is not None:
             yield f"{name} is {own} in the example, and in all cases: where it is {other}, {found}. {BOTH_SIGNS}"
@@ -74,7 +78,7 @@ def _gap_in_words(code: Code, there: Case, example: Case) -> str | None:
     return None
 
 
-def _turns_elsewhere(code: Code, there: Case, example: Case) -> bool:
+def _turned(code: Code, there: Case, example: Case) -> frozenset[tuple[int, int]]:
     with suppress(NotTraced):
         return code.turns_elsewhere(there.values, example.values)
-    return False
+    return frozenset()

@@ -1,8 +1,9 @@
-"""A law on a candidate whose formula is its own loss's code, around the point that the user gave."""
+"""A law on a candidate whose formula is its own loss's code, around the user's point."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf, isfinite
@@ -23,63 +24,60 @@ from verify.pair.place import GIVEN, NEAR, Start, places
 from verify.pair.properties import for_other_signs, properties, unless_given_up
 from verify.pair.screened import screened, there
 from verify.pair.shrinking import shrunk
-from verify.pair.subject import Pair
+from verify.pair.subject import Pair, direction
 from verify.pair.trial import LOOKED_AT
 from verify.problem import small
-from verify.rounding import HALF
+from verify.rounding import HALF_DIGITS_ULPS
 from verify.traced import NotTraced
 from verify.trial import Derived, Result, Trial, Watch
 
-SHOWN = ("value", "gradient")
-"""Laws whose strain says how good a candidate's arithmetic is."""
-IN_BALLS = (*SHOWN, "formula", "membership")
-"""Laws that say at the example itself what balls do: the others are of differences, which double precision decides as well."""
-OF_SIGNS = ("formula", "gradient")
-"""Laws that tell what was not looked at, since they hold: signs that the example lacks."""
 BESIDE = (1, 2, 3)
-"""Seeds of points near to the example."""
+"""Seeds of points near the example."""
 SMALL = 2000
-"""Operations of code that balls go through in a few milliseconds."""
-ALONG = ("enclosure", "order", "best-step", "descent", "crossing", "one-sided")
-"""Laws that ask along lines, at ten points or more for each case."""
+"""Operations of code that balls evaluate in a few milliseconds."""
 FEW, LARGE = 6, 300
-"""Cases at which they ask code that goes another way at nearly every point, and from how many operations on: it is recorded anew at each,
-which takes a tenth of a second where torch takes an operator apart, as `grid_sample`.
+"""Number of cases for laws along lines on code that takes other branches at nearly every point, and the number of operations from which
+on this applies: such code is recorded anew at each point, which takes a tenth of a second where torch decomposes an operator, such as
+`grid_sample`.
 """
+LINES = 2
+"""Lines through the example along which a jump of the loss is looked for: along one, two may cancel."""
+JUMPS = "the loss jumps here, and has no gradient: a point beside the jump would decide it"
+JUMPS_THERE = "the loss jumps at the example, between {:.6g} and {:.6g}, and has no gradient there: give an example (at) beside the jump"
 TURNS = "its code goes another way at nearly every point, and is recorded anew at each: it is asked along six lines"
 FACTORS = ("eigenvalues", "eigenvectors")
-"""Operations of which singular vectors are made."""
+"""Operations that singular vectors are made of."""
 OTHERWISE = "computes something else when its code is recorded again at the same point: {1:.6g}, and was {0:.6g}"
-"""Of code that goes by what it keeps."""
+"""Sentence on code that depends on what it keeps."""
 WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong together with its gradient passes"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedPair(Derived):
-    """The truth is derived from the record. Where that decides nothing, differences of the same loss may. It is asked around the point
-    `at`, or there `alone`.
+    """The truth is derived from the record; where that decides nothing, differences of the same loss may. It is judged around the point
+    `at`, or there only (`alone`).
     """
 
     pair: Pair
     at: Start
     alone: bool = False
     screened: set[Hashable] = field(default_factory=set, repr=False, compare=False)
-    """The cases at which double precision left no doubt."""
+    """The cases that double precision decided."""
     confirmed: list[Hashable] = field(default_factory=list, repr=False, compare=False)
     """The first case that broke the law, at which the code was recorded again."""
     asked: set[Hashable] = field(default_factory=set, repr=False, compare=False)
-    """The cases at which a law along lines asked."""
+    """The cases of a law along lines."""
 
     def search(self, trial: Trial) -> None:
-        """Every family by itself."""
+        """Searches each family by itself."""
         if self.alone:
             trial.examine(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
         else:
             super().search(trial)
 
     def measure(self, case: Case) -> Measurement:
-        """Where the case gives up what the example shows, what is found where it does not. Raises Misbehaviour where code is broken that is
-        no longer what was recorded.
+        """Measures the law; if the case lacks a property of the example, at a case that has it. Raises Misbehaviour if code that breaks the
+        law no longer computes what was recorded.
         """
         found = unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
         if not self.confirmed and judge([found]) is Verdict.BROKEN:
@@ -91,12 +89,12 @@ class RecordedPair(Derived):
         return found
 
     def _measured(self, case: Case) -> Measurement:
-        """In double precision where that leaves no doubt, but for the example of some laws. Of a gradient that is no number, what
-        differences say.
+        """The measurement in double precision if that decides, except at the example for some laws. For a gradient that is not finite, by
+        differences.
         """
         if self._is_enough(case):
             return Measurement(undecided=TURNS)
-        found = None if self.name in IN_BALLS and self._is_given(case) else self._screened(case)
+        found = None if self.law.in_balls and self._is_given(case) else self._screened(case)
         found = super().measure(case) if found is None else found
         if self.name != "gradient":
             return found
@@ -105,15 +103,26 @@ class RecordedPair(Derived):
             found = found if lost is None else Measurement(evidence=(lost, *found.evidence))
             if found.undecided is not None and not found.evidence:
                 found = MEASURES["gradient"](self.pair, case)
+            if all(e.strain <= 1 for e in found.evidence) and (told := self._jump(case)) is not None:
+                found = Measurement(evidence=found.evidence, undecided=JUMPS, limitations=(*found.limitations, told))
         by_differences = no_numbers(self.pair, case, found)
         if by_differences is not found and (self._is_given(case) or self._is_defined(case)):
             found = by_differences
         weaker = (WEAKER,) if self.pair.reference is None else ()
         return Measurement(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
 
+    def _jump(self, case: Case) -> str | None:
+        """A sentence on a jump of the loss at the case, where no gradient is right; None where there is none."""
+        with suppress(NotTraced):
+            truth = self.subject.truth(case)
+            for k in range(LINES):
+                if (ends := truth.jump(direction(case.x, k))) is not None:
+                    return JUMPS_THERE.format(*sorted(ends))
+        return None
+
     def _is_enough(self, case: Case) -> bool:
-        """Whether a law along lines has asked at enough points: a case that it knows is asked again."""
-        if self.name not in ALONG or case.key in self.asked:
+        """Whether a law along lines has been measured at enough points; a known case is measured again."""
+        if not self.law.along_lines or case.key in self.asked:
             return False
         if len(self.asked) >= FEW and self.subject.once("turns", self._turns):
             return True
@@ -121,7 +130,7 @@ class RecordedPair(Derived):
         return False
 
     def _turns(self) -> bool:
-        """Whether the code is large, and what it does at the example holds at no point beside it."""
+        """Whether the code is large, and its branches at the example hold at no point near it."""
         code, problem, dtype = self.subject.oracle.code, self.subject.named.problem, self.subject.oracle.dtype
         try:
             record, _ = code.record(small(problem, dtype=dtype))
@@ -131,9 +140,9 @@ class RecordedPair(Derived):
         return record.tape.operations >= LARGE and not any(record.holds([values[name] for name in code.names]) for values in beside)
 
     def _screened(self, case: Case) -> Measurement | None:
-        """In double precision; of small code not what the strain is shown of, which has its exact digits for little."""
+        """The measurement in double precision; not for small code if the strain is shown, since its exact digits are cheap."""
         try:
-            if self.name in SHOWN and self._operations(case) <= SMALL:
+            if self.law.of_arithmetic and self._operations(case) <= SMALL:
                 return None
             with np.errstate(all="ignore"):
                 found = process_globals.undisturbed(lambda: screened(self.name, self.subject, case), self.subject.forget_all)
@@ -144,7 +153,7 @@ class RecordedPair(Derived):
         return found
 
     def _is_defined(self, case: Case) -> bool:
-        """Whether all factors of matrices are known: of one without full rank there are none, whatever floats make of it."""
+        """Whether all factors of matrices are known: a matrix without full rank has none, whatever floats make of it."""
         code = self.subject.oracle.code
         try:
             factored = any(i.op in FACTORS for i in code.record(case.values)[0].tape.instructions)
@@ -158,18 +167,18 @@ class RecordedPair(Derived):
         return operations
 
     def pattern(self, case: Case) -> Hashable:
-        """Which pieces are taken."""
+        """The active pieces."""
         try:
             return there(self.subject, case).pattern
         except NotTraced:
             return None
 
     def _out_of_range(self, case: Case) -> Evidence | None:
-        """A loss, or an entry of the gradient, that is not finite where the record, which has no limit of the exponent, denotes a number of
-        the dtype: there is nothing to allow, whatever number on the way has left the range. The user says that the point is one to ask at.
+        """Evidence on a loss, or an entry of the gradient, that is not finite where the recorded value, without a limit of the exponent, is
+        a number of the dtype: there is no allowance, whichever intermediate number has left the range, since the user gave this point.
         """
         try:
-            truth, answer = self.subject.truth(case), self.subject.reply(case)
+            truth, answer = self.subject.truth(case), self.subject.raw_answer(case)
         except NotTraced:
             return None
         due = truth.value.exact
@@ -186,10 +195,10 @@ class RecordedPair(Derived):
         return Evidence(measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
 
     def noted(self, result: Result) -> Result:
-        """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps. Of
-        the formula with what it is for signs that the example lacks.
+        """The result with the operation that loses digits, if half of them are lost without breaking the law: with the largest error in
+        ulps. For the law `formula`, with the signs that the example lacks.
         """
-        if self.name in OF_SIGNS and result.verdict is Verdict.HOLDS and not self.alone:
+        if self.law.of_signs and result.verdict is Verdict.HOLDS and not self.alone:
             given = self.at.case(self.at.x, family=GIVEN, seed=self.seed)
             told = self.subject.once("signs that the example lacks", lambda: [*for_other_signs(self.subject.oracle.code, given)])
             result = replace(result, limitations=(*result.limitations, *told))
@@ -197,7 +206,7 @@ class RecordedPair(Derived):
             return result
         result = self._with_balls(result)
         place, code = result.farthest, self.subject.oracle.code
-        if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
+        if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF_DIGITS_ULPS[result.dtype]:
             return result
         where = place.evidence.where
         entry = int(np.ravel_multi_index(tuple(where["entry"]), place.case.x.shape)) if "entry" in where else None
@@ -208,8 +217,8 @@ class RecordedPair(Derived):
         return replace(result, farthest=replace(place, evidence=evidence))
 
     def _with_balls(self, result: Result) -> Result:
-        """With what balls say where the candidate was under the greatest strain, and where it is farthest off: that is shown."""
-        if self.name not in SHOWN or result.worst is None or result.verdict is not Verdict.HOLDS:
+        """The result with ball evidence where the candidate has the greatest strain and the greatest error, which are shown."""
+        if not self.law.of_arithmetic or result.worst is None or result.verdict is not Verdict.HOLDS:
             return result
         places = {name: place for name in ("worst", "farthest") if (place := getattr(result, name)) is not None}
         asked = {p.case.key: Derived.measure(self, p.case).worst for p in places.values() if p.case.key in self.screened}
@@ -218,7 +227,7 @@ class RecordedPair(Derived):
         return replace(result, **told, strain=strain, ulps=result.ulps if far is None else far.ulps)
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
-        """Plainer numbers; the given point stays, as a pair's does."""
+        """Tries plainer numbers; the given point stays, as for a pair."""
         if not self._is_given(case):
             shrunk(case, self.at.x, breaks)
 
@@ -226,7 +235,9 @@ class RecordedPair(Derived):
         return case.x.tobytes() == self.at.x.tobytes()
 
     def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
-        """By the record: a line of code, if it is one; else by what all entries have in common, as a pair's gradient."""
+        """The diagnosis from the record: a line of code, if there is one; else by what all entries have in common, as for a pair's
+        gradient.
+        """
         found = super().diagnose(case, what, watch, avoided)
         if found.code != "unknown" or isinstance(what, Misbehaviour):
             return found

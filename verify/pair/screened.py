@@ -1,15 +1,17 @@
-"""Laws in double precision with radii: what they decide with room to spare need not be derived in balls.
+"""Laws in double precision with radii: what they decide clearly need not be derived in balls.
 
-An answer is *explained* where it is certainly no farther from the truth than careful code may be, without any slack: a quarter of what the
-laws allow. Where the values at the ends of a difference are explained, and the gradient is, all that laws about differences ask follows
-from what is true of the loss, whatever its truncation: |D(h) − ⟨g, d⟩ − truncation| ≤ 2ε/h + Σ r|d|.
-What is not explained, ties, and what the radii leave open say nothing here.
+An answer is *explained* if it is certainly no farther from the truth than careful code may be, without any slack: a quarter of what the
+laws allow. If the values at the ends of a difference are explained, and the gradient is, all laws about differences follow from the truth
+of the loss, whatever its truncation: |D(h) − ⟨g, d⟩ − truncation| ≤ 2ε/h + Σ r|d|.
+
+Unexplained answers, ties, and cases that the radii leave open are undecided here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -21,30 +23,30 @@ from verify.difference import coarse, direction, moved
 from verify.evidence import Evidence, Measurement
 from verify.laws import Subject
 from verify.laws.best_step import GARBAGE
-from verify.laws.crossing import NONE
-from verify.laws.formula import SHOWN
+from verify.laws.crossing import NO_KINK
+from verify.laws.formula import MAX_ALLOWANCE
 from verify.laws.gradient import input_of
 from verify.laws.line import through
 from verify.oracle import InstanceOracle
-from verify.rounding import BEYOND, SLACK, WINDOW, ulps
+from verify.rounding import BEYOND_BEST_STEP, SLACK, WINDOW, ulps
 from verify.traced import Code
 from verify.traced.approximate import Approximate, ApproximateGradient
 
 Floats = NDArray[np.floating]
 
 EXPONENTS = frozenset((0, 1, 2, 3, 4, 6, 8, 9, 12, 15, 16, 20))
-"""Of the steps h = 2^-k at which differences are looked at: those of all laws, or steps between them."""
+"""Exponents of the steps h = 2^-k for differences: those of all laws, or steps between them."""
 ON_A_KINK, OFF_KINKS = "on a kink", "not on a kink"
 
 
 def screened(law: str, subject: Subject, case: Case) -> Measurement | None:
-    """What the law finds here; None where balls are to say. Raises what the law raises, NotTraced among it."""
+    """The law's measurement; None if balls must decide. Raises what the law raises, including NotTraced."""
     asked = ASKED.get(law)
     return None if asked is None else asked(subject, case)
 
 
 def there(subject: Subject, case: Case) -> ApproximateGradient:
-    """The slopes."""
+    """The approximate slopes at a case."""
     code, oracle = _code(subject)
     return code.approximate_gradient(case.values, _moved(oracle, case))
 
@@ -55,7 +57,7 @@ def _code(subject: Subject) -> tuple[Code, InstanceOracle]:
 
 
 def _moved(oracle: InstanceOracle, case: Case) -> NDArray[np.float64]:
-    """By what part of its size careful code may have moved each number: softmax is shifted by the greatest one."""
+    """The relative amount by which careful code may have moved each number: softmax is shifted by the greatest one."""
     return np.asarray(oracle.roundings(case.values) * oracle.u, np.float64)
 
 
@@ -70,7 +72,7 @@ def _finite(answer: Answer) -> bool:
 
 
 def _value(subject: Subject, case: Case) -> Measurement | None:
-    value = subject.reply(case).value
+    value = subject.raw_answer(case).value
     approximate, _ = _values(subject, case, case.x.reshape(1, -1))
     if not approximate.explains(np.array([value])):
         return None
@@ -83,7 +85,7 @@ def _value(subject: Subject, case: Case) -> Measurement | None:
 
 
 def _gradient(subject: Subject, case: Case) -> Measurement | None:
-    here, g = there(subject, case), subject.reply(case).gradient
+    here, g = there(subject, case), subject.raw_answer(case).gradient
     approximate, flat = here.gradient, np.ravel(g).astype(np.float64)
     if here.kinked or flat.shape != approximate.value.shape or not approximate.explains(flat):
         return None
@@ -113,7 +115,7 @@ def _formula(subject: Subject, case: Case) -> Measurement | None:
     if width is None:
         return None
     size = float(np.max(here.gradient.size, initial=0.0))
-    return Measurement(evidence=(Evidence(measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
+    return Measurement(evidence=(Evidence(measured=0.0, allowed=MAX_ALLOWANCE * size, magnitude=size, width=width * size),))
 
 
 def _membership(subject: Subject, case: Case) -> Measurement | None:
@@ -121,7 +123,7 @@ def _membership(subject: Subject, case: Case) -> Measurement | None:
 
 
 class _Along:
-    """A line through a case: what is about true on its ladder, and what the candidate answers there, asked once for all laws."""
+    """A line through a case: the approximate truth on its ladder, and the candidate's answers, computed once for all laws."""
 
     def __init__(self, subject: Subject, case: Case, d: Floats) -> None:
         line = through(subject, case, d)
@@ -143,33 +145,48 @@ class _Along:
 
     @property
     def slopes_explained(self) -> bool:
-        """Whether the gradient is."""
+        """Whether the gradient is explained."""
         return not self.kinked and self.gradient.explains(self.slopes)
 
-    @property
+    @cached_property
     def slope(self) -> float:
         """⟨g, d⟩ with the candidate's gradient."""
         return float(np.sum(self.slopes * self.direction))
 
-    @property
+    @cached_property
     def true_slope(self) -> float:
-        """The same with the true gradient."""
+        """⟨g, d⟩ with the true gradient."""
         return float(np.sum(self.gradient.value * self.direction))
 
-    @property
+    @cached_property
     def noise(self) -> float:
-        """How far that may be off."""
+        """The error bound of the true slope."""
         return float(np.sum(self.gradient.radius * self.d))
 
+    @cached_property
+    def size(self) -> float:
+        """The magnitude of the terms of the true slope."""
+        return float(np.sum(self.gradient.size * self.d))
+
+    @cached_property
+    def slope_off(self) -> tuple[float, float]:
+        """At most how far the candidate's slope is from the true one, and how far it may be."""
+        return float(np.sum(self.gradient.off(self.slopes) * self.d)), SLACK * float(np.sum(self.gradient.careful * self.d))
+
+    @cached_property
+    def off(self) -> Floats:
+        """At most how far the candidate's losses are from the true ones."""
+        return self.approximate.off(self.values)
+
     def rise(self, h: float) -> tuple[float, float]:
-        """D⁺(h) of the loss itself, and how far that may be off."""
+        """D⁺(h) of the true loss, and its error bound."""
         k = 1 + 2 * self.steps.index(h)
         rise = float(self.approximate.value[k] - self.approximate.value[0]) / h
         return rise, float(self.approximate.radius[k] + self.approximate.radius[0]) / h
 
     def confirms(self, law: str) -> bool:
-        """Whether the law's own question is answered here by forward differences: their error, which is known, falls like h on two
-        neighbouring steps where rounding does not hide it; or a longer step than the best one is certainly worse.
+        """Whether forward differences answer the law's own question: their known error falls like h on two neighbouring steps where
+        rounding does not hide it; or a longer step than the best one is certainly worse.
         """
         seen: dict[float, tuple[float, float, float]] = {}
         for h in self.steps:
@@ -182,23 +199,21 @@ class _Along:
                 h / 2 in windows and seen[h][0] >= 2**0.5 * seen[h / 2][1] and seen[h][1] <= 2**1.5 * seen[h / 2][0] for h in windows
             )
         best = min(seen, key=lambda h: seen[h][1] + seen[h][2])
-        return any(h >= BEYOND * best and least - rounding > sum(seen[best][1:]) for h, (least, _, rounding) in seen.items())
+        return any(h >= BEYOND_BEST_STEP * best and least - rounding > sum(seen[best][1:]) for h, (least, _, rounding) in seen.items())
 
     def evidence(self, h: float, *, slope: bool) -> Evidence:
-        """The forward difference at a step of the ladder, beside the true one; and beside the `slope`, whose error counts then."""
-        k, off = 1 + 2 * self.steps.index(h), self.approximate.off(self.values)
-        measured, allowed = float(off[0] + off[k]) / h, 2 * SLACK * float(max(self.approximate.careful[0], self.approximate.careful[k])) / h
+        """The forward difference at a step of the ladder against the true one; with `slope` against the slope, whose error counts then."""
+        k, careful = 1 + 2 * self.steps.index(h), self.approximate.careful
+        measured, allowed = float(self.off[0] + self.off[k]) / h, 2 * SLACK * float(max(careful[0], careful[k])) / h
         if slope:
-            measured += float(np.sum(self.gradient.off(self.slopes) * self.d))
-            allowed += SLACK * float(np.sum(self.gradient.careful * self.d))
-        size = float(np.sum(self.gradient.size * self.d))
+            measured, allowed = measured + self.slope_off[0], allowed + self.slope_off[1]
         told = {
             "method": "forward",
             "h": h,
             "measured": float(self.values[k] - self.values[0]) / h,
             "expected": float(self.approximate.value[k] - self.approximate.value[0]) / h,
         }
-        return Evidence(measured=min(measured, allowed), allowed=allowed, magnitude=size, where=told)
+        return Evidence(measured=measured, allowed=allowed, magnitude=self.size, where=told)
 
 
 def _along(subject: Subject, case: Case, d: Floats) -> _Along:
@@ -206,7 +221,7 @@ def _along(subject: Subject, case: Case, d: Floats) -> _Along:
 
 
 def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurement | None]:
-    """A law on differences along the direction that the case draws; with a `slope` one on what they tend to, too."""
+    """A law on differences along the direction that the case draws; with `slope` also on their limit."""
 
     def asked(subject: Subject, case: Case) -> Measurement | None:
         along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
@@ -221,20 +236,20 @@ def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurem
 
 
 def _crossing(subject: Subject, case: Case) -> Measurement | None:
-    """Asked where other pieces are taken at the end of a step than at its start."""
+    """The law `crossing`, if other pieces are active at the end of a step than at its start."""
     along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not along.explained:
         return None
     turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + 2 * k] != along.patterns[0]]
     found = tuple(along.evidence(h, slope=False) for h in turned)
-    return Measurement(evidence=found, undecided=None if any(e.sees for e in found) else NONE) if not turned or found else None
+    return Measurement(evidence=found, undecided=None if any(e.sees for e in found) else NO_KINK) if not turned or found else None
 
 
 def _descent(subject: Subject, case: Case) -> Measurement | None:
-    """Along −g, whether or not it is right: at the steps after which the loss has truly fallen by half of what the slope says. Where it has
-    not, sup f'' ≥ 2(D⁺(h) − f') has to tell that the step is longer than the law asks of.
+    """The law `descent` along −g, right or not: at the steps after which the true loss has fallen by half of what the slope predicts.
+    Otherwise sup f'' ≥ 2(D⁺(h) − f') must show that the step is longer than the law demands.
     """
-    here, g = there(subject, case), subject.reply(case).gradient
+    here, g = there(subject, case), subject.raw_answer(case).gradient
     if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(g) - 16 * here.gradient.careful.reshape(g.shape)) <= 0:
         return None
     along = _along(subject, case, coarse(-g.astype(np.float64), case.dtype))

@@ -1,7 +1,7 @@
 """Simpler points than one that breaks a law, of the same shape: zeros and ones, then numbers of few bits, then those of the given point.
 
-Signs stay as they are, and zeros and ones are tried only where the given point has zeros or both signs, as everywhere around it: a domain
-may end on the way.
+Signs stay, and zeros and ones are tried only if the given point has zeros or both signs, as for all points around it: a domain may end on
+the way.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MOST_TRIES = 20
 """As many as the profile `ci` has places: each costs a hundred and more evaluations of the loss."""
 
 SECONDS = 10.0
-"""Processor time after which no further point is tried. Only losses that take a millisecond come that far."""
+"""Processor time after which no further point is tried. Only losses that take a millisecond reach it."""
 
 
 def shrunk(case: Case, given: Floats, breaks: Callable[[Case], bool]) -> None:
-    """Tells `breaks` points that are ever simpler, as long as they break the law."""
+    """Passes simpler and simpler points to `breaks`, as long as they break the law."""
     points, broke, began = shrink_steps(case, given), None, time.process_time()
     for _ in range(MOST_TRIES):
         try:
@@ -37,8 +37,8 @@ def shrunk(case: Case, given: Floats, breaks: Callable[[Case], bool]) -> None:
 
 
 def shrink_steps(case: Case, given: Floats) -> Generator[Case, bool, None]:
-    """All entries at once to each aim, the simplest first; then halves of those that stayed, down to single ones. Is sent whether each
-    point breaks the law too: it is gone on from if it does.
+    """Moves all entries at once to each aim, the simplest first; then halves of the remaining ones, down to single entries. Receives by
+    `send` whether each point breaks the law too, and then continues from it.
     """
     aims, x, tried = [*_aims(case.x, given)], case.x, set[bytes]()
     reached = np.full(x.shape, len(aims))
@@ -60,7 +60,7 @@ def shrink_steps(case: Case, given: Floats) -> Generator[Case, bool, None]:
 
 
 def _aims(x: Floats, given: Floats) -> Iterator[Floats]:
-    """What the entries may become, the simplest first."""
+    """The possible simpler entries, the simplest first."""
     if has_zeros(given):
         yield np.zeros_like(x)
         yield np.sign(x)
@@ -71,5 +71,5 @@ def _aims(x: Floats, given: Floats) -> Iterator[Floats]:
 
 
 def _differ(x: Floats, y: Floats) -> NDArray[np.bool_]:
-    """Entry by entry, −0 from 0 too."""
+    """Which entries differ; −0 differs from 0."""
     return np.asarray((x != y) | (np.signbit(x) != np.signbit(y)))

@@ -1,7 +1,7 @@
-"""A loss along a line, down a ladder of halved steps, and the rounding of its values, which is measured.
+"""A loss along a line, on a ladder of halved steps, and the measured rounding error of its values.
 
-Where the slopes do not settle, what there is to see may be finer than the shortest step: then the ladder goes on, until they do, or
-rounding swamps it (J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011).
+If the slopes do not settle, features may be finer than the shortest step: then the ladder is extended until they do, or rounding swamps it
+(J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011).
 """
 
 from __future__ import annotations
@@ -21,30 +21,31 @@ Loss = Callable[[Floats], float]
 RUNGS = {"float64": 21, "float32": 11}
 """Steps 2^0 … 2^-20 (2^-10) of the scale of each entry: the last lies beyond the best centred step."""
 LAST_RUNG = {"float64": 50, "float32": 21}
-"""As many as the grid has: x ± 2^-49 (2^-20) of the scale is still exact."""
+"""Number of steps on the grid: x ± 2^-49 (2^-20) of the scale is still exact."""
 MORE_RUNGS = 5
-"""Steps by which the ladder goes on: a new tableau from the steps beyond what was too coarse needs some."""
+"""Steps by which the ladder is extended: a new tableau without the steps that were too coarse needs some."""
 STILL = 3
-"""Steps on either side at which a loss is exactly the same: what it is a difference of may have swallowed what it would tell. Then its
-rounding is that of the numbers which longer steps bring to light.
+"""Steps on either side at which a loss is exactly constant: a difference of larger numbers may have swallowed its change. Then its rounding
+error is that of the numbers that longer steps reveal.
 """
 GREATEST = 1e290
-"""Values beyond this are not used: quotients of them may overflow."""
+"""Greater values are not used: their quotients may overflow."""
 NEAR = {"float64": (2.0**-49, 2.0**-36, 2.0**-24), "float32": (2.0**-20, 2.0**-14)}
-"""Spacings of the points at which rounding is measured: so short that nothing else shows in differences of the third order. A loss
-that is computed in fewer digits than it is asked in stands still between the closest."""
+"""Spacings of the points at which rounding is measured: so short that only rounding shows in differences of the third order. A loss that is
+computed in fewer digits than its inputs stands still between the closest.
+"""
 POINTS = 10
 FALLING = 4.0
-"""Times that one estimate of a rounding error from some four differences may be the next one, if both are of nothing but rounding."""
+"""Factor between successive estimates of a rounding error, from some four differences, up to which both count as pure rounding."""
 SINGLE = 16 * 2.0**-24
-"""Some roundings of single precision, which a part of a loss may be computed in."""
+"""Some roundings of single precision, in which a part of a loss may be computed."""
 SPREAD = 4.0
 """A rounding error in units of its measured standard deviation that is not exceeded: errors of one sum are bounded."""
 
 
 def along(f: Loss, x: Floats, d: Floats) -> Slope:
-    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them. What is not
-    finite, or so great that quotients of it are not, is NaN.
+    """Evaluates `f` on the ladder of steps along ±d and, for its rounding error, at points beside x. x and d are as `on_grid` returns them.
+    Values that are not finite, or so great that their quotients overflow, are NaN.
     """
 
     def value(y: Floats) -> float:
@@ -72,17 +73,17 @@ def along(f: Loss, x: Floats, d: Floats) -> Slope:
 
 
 def beside(x: Floats, d: Floats) -> list[list[Floats]]:
-    """Equally spaced points along d, closest first, so near that all that shows in differences of high order is rounding. On one side of x,
-    on which there may be a kink.
+    """Equally spaced points along d, closest first, so near that only rounding shows in differences of high order. They are on one side of
+    x, which may be a kink.
     """
     return [[x + x.dtype.type(i * near) * d for i in range(1, POINTS + 1)] for near in NEAR[x.dtype.name]]
 
 
 def noise_beside(f: Loss, x: Floats, d: Floats) -> float:
-    """A bound of the rounding of `f` along d near x.
+    """A bound of the rounding error of `f` along d near x.
 
-    What `f` does between wider spaced points is rounding only if it stands still between closer ones, as it does where it is computed in
-    fewer digits than it is asked in, or if it is as little as that; else it may be a feature of `f`.
+    What `f` does between wider spaced points counts as rounding only if it stands still between closer ones, as code with fewer digits than
+    its inputs does, or if it is as small; otherwise it may be a feature of `f`.
     """
     greatest, still, size = 0.0, True, 0.0
     for line in beside(x, d):
@@ -95,13 +96,13 @@ def noise_beside(f: Loss, x: Floats, d: Floats) -> float:
 
 
 def stands(values: Floats) -> NDArray[np.bool_]:
-    """Whether values, or each entry of arrays of them (first axis), are the same as the one before as often as not."""
+    """Whether values, or each entry of arrays of them (first axis), equal their predecessors at least half of the time."""
     return np.asarray(2 * np.sum(np.diff(values, axis=0) == 0, axis=0) >= len(values) - 1)
 
 
 def noise_of_each(values: Floats) -> Floats:
-    """A bound of the rounding in equally spaced values, or in each entry of arrays of them (first axis): from their differences of order 3
-    to 6. Differences of pure rounding have one size at every order; what else there is falls with the order, and does not count.
+    """A bound of the rounding error of equally spaced values, or of each entry of arrays of them (first axis): from their differences of
+    order 3 to 6. Differences of pure rounding have one size at every order; everything else falls with the order, and does not count.
     """
     with np.errstate(all="ignore"):
         sizes = [np.sqrt(np.mean(np.diff(values, n=k, axis=0) ** 2, axis=0) / comb(2 * k, k)) for k in (6, 5, 4, 3)]
@@ -113,7 +114,7 @@ def noise_of_each(values: Floats) -> Floats:
 
 
 def on_grid(x: Floats, scale: Floats) -> Floats:
-    """X rounded so that steps along ± its scales are exact: all but the last bits of each entry."""
+    """The point x rounded so that steps along ± its scales are exact: without the last bits of each entry."""
     top = 2.0 ** np.ceil(np.log2(np.maximum(np.abs(x).astype(np.float64), scale)))
     unit = top * 4 * float(np.finfo(x.dtype).eps)
     return np.asarray(np.round(x / unit) * unit, dtype=x.dtype)

@@ -1,4 +1,4 @@
-"""A pair as the laws see it: a loss and a gradient of one array, called on copies."""
+"""A pair as the laws use it: a loss and a gradient of one array, called on copies."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Pair:
-    """`f` is a Candidate(loss=…, grad=…) or a function that returns both, of one array, or of its `own` arguments: then the point holds
-    what is differentiated of these, and `beside` what is not, which is copied unless it is `lent`. `convex` is claimed or not. With a
-    `reference` its loss is that of this function, and its own is asked for by the law `value`.
+    """`f` is a Candidate(loss=…, grad=…) or a function that returns both, of one array, or of its `own` arguments: then the point holds the
+    differentiated ones, and `beside` the others, which are copied unless they are `lent`. `convex` is claimed or not. With a `reference`
+    the loss is that of this function, and its own is judged by the law `value`.
     """
 
     f: Callable[..., Any]
@@ -35,6 +35,8 @@ class Pair:
     lent: bool = False
     seen: dict[bytes, Slope] = field(default_factory=dict, compare=False, repr=False)
     grades: dict[bytes, Grades] = field(default_factory=dict, compare=False, repr=False)
+    latest: list[bytes] = field(default_factory=list, compare=False, repr=False)
+    """Where its own loss was called last, if it is one of two functions."""
 
     def value(self, x: Floats) -> float:
         """The loss on a copy of x. Raises Misbehaviour."""
@@ -45,19 +47,25 @@ class Pair:
         return self.slope_of(np.array(x)).copy()
 
     def loss(self, x: Floats) -> float:
-        """The loss of this very array."""
+        """The loss at this array, not a copy."""
         return self.own_loss(x) if self.reference is None else number(loss_of(guarded_call(self.reference, self.arguments(x))))
 
     def own_loss(self, x: Floats) -> float:
-        """That of the candidate."""
+        """The candidate's own loss at this array, not a copy."""
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
+            self.latest[:] = [x.tobytes()]
             return number(guarded_call(self.f.loss, self.arguments(x)))
         returned = guarded_call(getattr(self.f, "loss_alone", self.f), self.arguments(x))
         return number(returned if self.own is not None and self.own.returned is None else loss_and_gradient(returned)[0])
 
-    def slope_of(self, x: Floats) -> Floats:
-        """The gradient of this very array."""
+    def slope_of(self, x: Floats, *, last: Floats | None = None) -> Floats:
+        """The gradient at this array, not a copy. A separate one may use what the loss has kept, so this was called here before, or at the
+        `last` point.
+        """
+        point = x if last is None else last
+        if isinstance(self.f, Candidate) and self.f.loss is not None and self.latest != [point.tobytes()]:
+            self.own_loss(point)
         f, given = self.f, self.arguments(x)
         returned = guarded_call(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(guarded_call(f, given))[1]
         parts = {"x": returned} if self.own is None else self.own.gradients(returned)
@@ -70,7 +78,7 @@ class Pair:
         return joined(found)
 
     def arguments(self, x: Floats) -> tuple[Any, ...]:
-        """What the candidate is called with at this very array."""
+        """The candidate's arguments for this array, not a copy."""
         if self.own is None:
             return (x,)
         here = zip(self.own.differentiated, self._parted(x), strict=True)
@@ -81,7 +89,7 @@ class Pair:
         return [x] if self.own is None else parted(x, [self.own.values[name] for name in self.own.differentiated])
 
     def along(self, x: Floats, d: Floats) -> Slope:
-        """The loss along ±d. The latest lines are kept: several laws look along the same one."""
+        """The loss along ±d. The latest lines are cached: several laws use the same one."""
         key = x.tobytes() + d.tobytes()
         if key not in self.seen:
             if len(self.seen) > KEPT:
@@ -90,18 +98,18 @@ class Pair:
         return self.seen[key]
 
     def noise(self, x: Floats) -> float:
-        """A bound of the rounding of the loss around x, along no special direction: `x − mean` has none along (1, …, 1)."""
+        """A bound of the rounding error of the loss around x, in no special direction: `x − mean` has none along (1, …, 1)."""
         return noise_beside(self.sampled, x, askew(x))
 
     def graded(self, x: Floats) -> Grades:
-        """How the gradient behaves around x. The latest is kept: two directions and their halves ask for the same."""
+        """The rounding of the gradient around x. The latest is cached: two directions and their halves use the same."""
         key = x.tobytes()
         if key not in self.grades:
             self.grades.clear()
-            self.grades[key] = Grades.of(self._gradient_or_none, x)
+            self.grades[key] = Grades.of(self.gradient_or_none, x)
         return self.grades[key]
 
-    def _gradient_or_none(self, x: Floats) -> Floats:
+    def gradient_or_none(self, x: Floats) -> Floats:
         """The gradient in double precision, NaN where it is refused."""
         try:
             return self.gradient(x).astype(np.float64)
@@ -109,7 +117,7 @@ class Pair:
             return np.full(x.shape, np.nan)
 
     def sampled(self, x: Floats) -> float:
-        """The loss away from x: where it refuses there is none."""
+        """The loss away from x; NaN where it is refused."""
         try:
             return self.value(x)
         except Misbehaviour as error:
@@ -120,11 +128,11 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Grades:
-    """What rounding may do to each entry of a gradient at one point, as far as a black box shows it.
+    """The rounding error of each entry of a gradient at one point, as far as a black box shows it.
 
-    `terms`: the size of the terms that it is made of before they cancel. Where the entry changes from float to float it is its own, since
-    what larger ones would add shows in `noise`. Where it stands still, it may be p − 1 with p all but 1: then it is that of the entry
-    half way to 0 and at 0 too. `noise`: a bound of the rounding that is seen. `condition`: how much it changes if those of x are rounded.
+    `terms`: the size of the terms before they cancel. If the entry changes from float to float it is its own size, since larger terms would
+    show in `noise`. If it stands still, it may be p − 1 with p almost 1: then it includes the entry's size half way to 0 and at 0. `noise`:
+    a bound of the observed rounding error. `condition`: its change if x is rounded.
     """
 
     terms: Floats
@@ -133,7 +141,7 @@ class Grades:
 
     @classmethod
     def of(cls, gradient: Callable[[Floats], Floats], x: Floats) -> Grades:
-        """From the gradient on points beside x, as close as floats are, and farther where it stands still between those."""
+        """The grades from the gradient at points beside x, as close as floats are, and farther if it stands still between those."""
         own, d = np.abs(gradient(x)), askew(x)
         noise, still = np.zeros(x.shape), np.ones(x.shape, dtype=bool)
         standing = still
@@ -146,9 +154,13 @@ class Grades:
                 break
         nudge = x.dtype.type(np.sqrt(np.finfo(x.dtype).eps))
         condition = np.abs(gradient(x + nudge * d) - gradient(x)) * float(np.finfo(x.dtype).eps) / float(nudge)
-        far = [np.nan_to_num(np.abs(gradient((x * x.dtype.type(t)).astype(x.dtype))), nan=0.0, posinf=0.0) for t in (0.5, 0.0)]
+        far = [np.nan_to_num(np.abs(gradient((x * x.dtype.type(t)).astype(x.dtype))), nan=0.0, posinf=0.0) for t in HALF_WAY]
         terms = np.where(standing, np.maximum(own, np.maximum(*far)), own)
         return cls(*(np.nan_to_num(a, nan=0.0, posinf=0.0) for a in (terms, noise, condition)))
+
+
+HALF_WAY = 0.5, 0.0
+"""Where terms that cancel at a point may not: half way to 0, and there."""
 
 
 def askew(x: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""A law whose truth is estimated: the given point, then points around it, until one breaks the law."""
+"""A law with an estimated truth: at the given point, then at points around it, until one breaks the law."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from verify.pair.subject import Pair
 from verify.trial import Trial, Watch
 
 PLACES = {"quick": 6, "ci": 20, "deep": 200}
-"""Points of a trial: each costs a hundred and more evaluations of the loss. Where one is moved off a kink, that is one more."""
+"""Points of a trial: each costs a hundred and more evaluations of the loss. A point moved off a kink is one more."""
 
 LOOKED_AT = 12
 """Places from which those near the given point are taken, to name a mistake."""
@@ -30,7 +30,7 @@ WEAKER = "without a spec, judged by differences of its own loss: a loss that is 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimated:
-    """A law on a pair around the point `at`, or there alone."""
+    """A law on a pair around the point `at`, or there only."""
 
     law: str
     pair: Pair
@@ -42,15 +42,15 @@ class Estimated:
 
     @property
     def name(self) -> str:
-        """The law's."""
+        """The law's name."""
         return self.law
 
     def measure(self, case: Case) -> Measurement:
-        """Where the case gives up what the example shows, what is found where it does not."""
+        """Measures the law; if the case lacks a property of the example, at a case that has it."""
         return unless_given_up(self.law, properties(self.at.values), case, self._measured(case), self._measured)
 
     def _measured(self, case: Case) -> Measurement:
-        """Away from the given point a candidate may refuse: its domain may end there."""
+        """Measures the law. Away from the given point a candidate may refuse: its domain may end there."""
         try:
             measurement = MEASURES[self.law](self.pair, case)
         except Misbehaviour as error:
@@ -61,10 +61,10 @@ class Estimated:
         return replace(measurement, limitations=(*measurement.limitations, WEAKER)) if weaker else measurement
 
     def pattern(self, case: Case) -> None:
-        """Nobody knows the pieces of the loss."""
+        """None: the pieces of the loss are unknown."""
 
     def search(self, trial: Trial) -> None:
-        """The profile's number of places, and one beside each where differences decide nothing."""
+        """Examines the profile's number of places, and one beside each where differences decide nothing."""
         ahead = deque(islice(places(self.at, self.seed), 1 if self.alone else PLACES[self.profile]))
         while ahead and trial.failure is None:
             there = ahead.popleft()
@@ -73,13 +73,13 @@ class Estimated:
                 ahead.appendleft(moved(there))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
-        """Plainer numbers, of a point that the search came to. The given point stays where it breaks the law: whoever gave it knows what
-        it is, and asks what is wrong there.
+        """Tries plainer numbers, for a point that the search found. The given point stays if it breaks the law: the user knows what it
+        means, and wants to know what is wrong there.
         """
         if case.family != GIVEN:
             shrunk(case, self.at.x, breaks)
 
     def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
-        """By differences there, at the given point and at others near it."""
+        """The diagnosis from differences at the case, at the given point and at others near it."""
         others = (p for p in islice(places(self.at, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
         return diagnosed(self.pair, case, what, others, watch, avoided)

@@ -1,6 +1,6 @@
-"""Wrong Hessians beside a right loss and gradient, for candidates that are functions of scores and answer for each example.
+"""Wrong Hessians with a right loss and gradient, for functions of scores that return values per example.
 
-What is wrong by a formula comes from the catalogue of the diagnosis; made here are errors of a given size.
+Mistakes in a formula come from the catalogue of the diagnosis; errors of a given size are made here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from verify.terms import Reference
 
 Floats = NDArray[np.floating]
 Change = Callable[[Floats, Decomposition], Floats]
-"""The right Hessian of all examples (N, C), and what they are made of → another Hessian."""
+"""From the right Hessian of all examples (N, C), and its decomposition, to another Hessian."""
 
 
 def of_each_example(oracle: Oracle) -> Oracle:
-    """The oracle of the same loss as a function of the scores, each example alone: what an objective of a booster is."""
+    """The oracle of the loss as a function of the scores, per example: that of a booster's objective."""
     own = oracle.objective
     return Oracle(
         Objective(loss=own.loss, penalty=find_penalty("none"), reduction="sum", parameters=own.parameters, form=SCORES), oracle.dtype
@@ -36,14 +36,14 @@ def of_each_example(oracle: Oracle) -> Oracle:
 
 
 class Hessians:
-    """Implementations over one objective of scores: all are right but for the Hessian. What is right is derived once for all of them."""
+    """Implementations of one objective of scores with only the Hessian wrong. The right answers are derived once for all of them."""
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
         self._known: dict[tuple[bytes, bytes], Decomposition] = {}
 
     def made(self, change: Change = lambda H, _: H) -> Scores:
-        """Loss, gradient and changed Hessian; prediction and target as `Scores` hands them over."""
+        """The loss, the gradient and the changed Hessian; prediction and target are passed as by `Scores`."""
 
         def shaped(A: Floats, prediction: Floats) -> Floats:
             return A.astype(prediction.dtype).reshape(prediction.shape)
@@ -60,7 +60,7 @@ class Hessians:
         return Scores(f=f, targets=self.oracle.objective.loss.targets, per_example=True)
 
     def mutants(self) -> Iterator[tuple[str, Scores]]:
-        """Every one that differs."""
+        """All mutants that differ."""
         several = mutations(hessians.CATALOGUE, Reference(self.oracle))
         added = Added[Decomposition](lambda decomposition: decomposition, several)
         for m in (m for _, made in several for m in made):
@@ -70,7 +70,7 @@ class Hessians:
                 yield f"the Hessian off by {e:.0e}", self.made(off_by(e))
 
     def _at(self, prediction: Floats, target: NDArray[np.floating]) -> Decomposition:
-        """What is right at scores (N,) or (N, C), and targets."""
+        """The decomposition at scores (N,) or (N, C), and targets."""
         scores, targets = prediction.reshape(len(prediction), -1), self.oracle.objective.loss.targets
         y = np.asarray(target if targets is None else [targets.index(float(t)) for t in target], np.int64)
         key = scores.tobytes(), y.tobytes()
@@ -81,7 +81,7 @@ class Hessians:
 
 
 def _right(there: Decomposition) -> Floats:
-    """On a kink that of the first of the pieces."""
+    """The right Hessian; on a kink that of the first piece."""
     rows = [[float(choices[0].exact) if choices else 0.0 for choices in row] for row in there.point.curvatures]
     return np.array([rows[which] for which in there.point.which])
 

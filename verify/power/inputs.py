@@ -1,4 +1,4 @@
-"""The table of a function of named inputs: the right answer, read off the truth, with one thing done wrong."""
+"""The kill table of a function of named inputs: the right answer, from the truth, with one change."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from verify.laws import LAWS, AnswerCache, Law, Subject
 from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
-from verify.power.mutants import VISIBLE, Mutant
-from verify.power.table import KEPT, Power, answers_of, breaks, sensitivity
+from verify.power.mutants import MIN_VISIBLE, Mutant
+from verify.power.table import CACHE_SIZE, Power, answers_of, breaks, sensitivity
 from verify.problem import Input, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
@@ -30,16 +30,16 @@ T = TypeVar("T")
 
 Floats = NDArray[np.float64]
 Change = Callable[[Values, Point, Floats], Floats]
-"""The gradient for all inputs in a row, from the values, what is true there, and the right one."""
+"""The gradient for all inputs in a row, from the values, the truth, and the right gradient."""
 
 RELATIVE = (1e-3, 1e-6, 1e-9)
-"""Relative errors of one entry, as far as right code in the dtype does not err by as much."""
-CUT = 0.5
-"""Where an input is cut off that relations scale: not at 0, since what is homogeneous stays so there."""
+"""Relative errors of one entry, as far as right code in the dtype has smaller ones."""
+CLIPPING_BOUND = 0.5
+"""The clipping bound of an input that a relation scales: not 0, since a homogeneous function stays homogeneous there."""
 
 
 class Maker:
-    """Implementations that answer what is true, and then change it."""
+    """Makes implementations that return the truth with a change."""
 
     def __init__(self, oracle: InstanceOracle) -> None:
         self.oracle, self.problem = oracle, oracle.problem
@@ -48,12 +48,12 @@ class Maker:
         self._paths: OrderedDict[Hashable, dict[str, Floats]] = OrderedDict()
 
     def subject(self, f: Callable[..., Any], **kept: Any) -> Subject:
-        """An implementation beside the truth."""
+        """The subject of an implementation and the truth."""
         candidate = Call(f=f, problem=self.problem, order=self.names)
         return Subject(candidate=candidate, oracle=self.oracle, answered={"misuse": ()}, **kept)
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
-        """What is true, and one gradient of those that are."""
+        """The truth, and one right gradient."""
 
         def found() -> tuple[Point, Floats]:
             point = self.oracle.at(**values)
@@ -62,11 +62,11 @@ class Maker:
         return _kept(self._known, values, found)
 
     def paths(self, values: Values) -> dict[str, Floats]:
-        """What comes through each subexpression there: the same for every mistake that is made with it."""
+        """The contribution of each subexpression: shared by all mistakes made from it."""
         return _kept(self._paths, values, lambda: paths(self.oracle, values))
 
     def made(self, change: Change | None = None, value: Callable[[float], float] = lambda v: v) -> Callable[..., Any]:
-        """The implementation with another gradient, or another value."""
+        """The implementation with a changed gradient, or value."""
 
         def f(*arguments: Any, **classwise: Any) -> Any:
             values = {**dict(zip(self.names, arguments, strict=False)), **classwise}
@@ -77,12 +77,12 @@ class Maker:
         return f
 
     def parted(self, values: Values, g: Floats) -> dict[str, Floats]:
-        """The gradient for each input, all in a row in `g`, whose memory they share."""
+        """The gradient for each input, as views of `g`, which has all in a row."""
         names = self.problem.differentiated
         return dict(zip(names, parted(g, [values[name] for name in names]), strict=True))
 
     def instead(self, name: str, change: Callable[[Any], Any]) -> Callable[..., Any]:
-        """The implementation that takes other numbers for one input."""
+        """The implementation with other numbers for one input."""
         right = self.made()
 
         def f(*arguments: Any, **classwise: Any) -> Any:
@@ -93,17 +93,17 @@ class Maker:
 
 
 def _kept(all_: OrderedDict[Hashable, T], values: Values, find: Callable[[], T]) -> T:
-    """What is found at these values, once for all that are made."""
+    """The result at these values, cached for all mutants."""
     key = tuple((np.asarray(a).dtype.char, np.shape(a), np.asarray(a).tobytes()) for a in values.values())
     if key not in all_:
         all_[key] = find()
-        if len(all_) > KEPT:
+        if len(all_) > CACHE_SIZE:
             all_.popitem(last=False)
     return all_[key]
 
 
 def wrong(maker: Maker) -> list[Mutant]:
-    """Every mistake that changes the answer."""
+    """All mistakes that change the answer."""
     parts = (_inputs, _paths, _sizes, _kinks, _relations, _relative, _losses, _behaviour)
     return [mistake for part in parts for mistake in part(maker)]
 
@@ -127,7 +127,7 @@ def _inputs(maker: Maker) -> Iterator[Mutant]:
 
 
 def _paths(maker: Maker) -> Iterator[Mutant]:
-    """A path left out, twice, or with the wrong sign, where one is seen at two sizes and is not all of the gradient."""
+    """A path left out, doubled, or negated, if it exists at two sizes and is not the whole gradient."""
     cases = ordinary(maker.oracle, 2, alike=True) + ordinary(maker.oracle, 8)
     columns = [(maker.truth(c.values)[1], maker.paths(c.values)) for c in cases]
     names = [n for n in sorted(columns[0][1], key=likelier) if sum(n in found for _, found in columns) > len(columns) // 2]
@@ -169,7 +169,7 @@ def _kinks(maker: Maker) -> Iterator[Mutant]:
 
 
 def _relations(maker: Maker) -> Iterator[Mutant]:
-    """What treats one entry apart, where all are alike, and what cuts off an input that is scaled."""
+    """One entry treated separately where all are alike, and a scaled input clipped."""
     problem, alike, scaled = maker.problem, set[tuple[str, str]](), set[str]()
     for relation in maker.oracle.instance.relations:
         match relation:
@@ -202,13 +202,13 @@ def _relations(maker: Maker) -> Iterator[Mutant]:
     for name in sorted(scaled):
         domain = problem.input(name).domain
         assert isinstance(domain, Domain)
-        bound = CUT if CUT in domain else sorted(domain.values)[len(domain.values) // 2]
+        bound = CLIPPING_BOUND if CLIPPING_BOUND in domain else sorted(domain.values)[len(domain.values) // 2]
         cut = partial(_cut_off, bound=bound)
         yield Mutant(f"{name} cut off at {bound:g}", "relation", maker.instead(name, cut))
 
 
 def _first(i: Input, dim: str, a: NDArray[Any], k: int = 0) -> NDArray[Any]:
-    """One place of a dimension, as a view."""
+    """One index of a dimension, as a view."""
     return np.moveaxis(a, i.dims.index(dim), 0)[k : (k + 1) or None]
 
 
@@ -218,12 +218,12 @@ def _cut_off(a: Any, bound: float) -> Any:
 
 def _relative(maker: Maker) -> Iterator[Mutant]:
     for e in RELATIVE:
-        if e > VISIBLE * unit_roundoff(maker.oracle.dtype):
+        if e > MIN_VISIBLE * unit_roundoff(maker.oracle.dtype):
             yield Mutant(f"one entry off by {e:g}", "relative", off_by(maker, e))
 
 
 def off_by(maker: Maker, e: float) -> Callable[..., Any]:
-    """The greatest entry of the gradient off by a relative error."""
+    """The gradient with a relative error in its greatest entry."""
 
     def change(_: Values, __: Point, g: Floats) -> Floats:
         g = g.copy()
@@ -241,10 +241,10 @@ def _losses(maker: Maker) -> Iterator[Mutant]:
 def _behaviour(maker: Maker) -> Iterator[Mutant]:
     right, turns = maker.made(), [0]
 
-    def wavers(*arguments: Any, **classwise: Any) -> Any:
+    def counts(*arguments: Any, **classwise: Any) -> Any:
         turns[0] += 1
         value, (first, *rest) = right(*arguments, **classwise)
-        return value, [first * (1 + (turns[0] % 2) * 4 * unit_roundoff(maker.oracle.dtype)), *rest]
+        return value, [first * (1 + turns[0] * 4 * unit_roundoff(maker.oracle.dtype)), *rest]
 
     def spoils(*arguments: Any, **classwise: Any) -> Any:
         found = right(*arguments, **classwise)
@@ -259,17 +259,17 @@ def _behaviour(maker: Maker) -> Iterator[Mutant]:
 
     if not only_tells(maker.subject(right)):
         yield Mutant("NaN taken for 0", "behaviour", clean)
-    yield Mutant("other bits each second time", "behaviour", wavers, wavers=True)
+    yield Mutant("a few roundings more each time", "behaviour", counts, wavers=True)
     yield Mutant("writes to its inputs", "behaviour", spoils)
 
 
 def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Sequence[str] | None = None) -> Power:
-    """The table of one instance at one dtype. Cases are drawn once and nothing is shrunk: all see the same."""
+    """The kill table of one instance at one dtype. Cases are drawn once and nothing is shrunk: all mutants get the same."""
     maker, truths = Maker(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
     def subject(f: Callable[..., Any], answers: AnswerCache | None = None) -> Subject:
-        return maker.subject(f, truths=truths, kept=KEPT, answers=answers)
+        return maker.subject(f, truths=truths, kept=CACHE_SIZE, answers=answers)
 
     right = subject(maker.made())
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(right) is None and not LAWS[name].only_tells(right)]

@@ -1,7 +1,7 @@
-"""The right implementation with one thing done wrong, for each thing that is there to be done wrong.
+"""The right implementation with one thing wrong, for everything that can be wrong.
 
-What is wrong by a formula comes from the catalogue of the diagnosis: a mutation there is added to the right answer. Made here is the rest:
-choices on kinks, errors of a given size, answers that are wrong where a condition holds, and misbehaviour.
+Mistakes in a formula come from the catalogue of the diagnosis: a mutation there is added to the right answer. The others are made here:
+choices on kinks, errors of a given size, answers that are wrong under a condition, and misbehaviour.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from verify.form import LINEAR
 from verify.oracle import Oracle
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
-from verify.terms import KEPT, ExampleTerms, Parts, Reference, Term
+from verify.terms import CACHE_SIZE, ExampleTerms, Parts, Reference, Term
 
 Floats = NDArray[np.floating]
 Answer = tuple[float, Floats]
 Candidate = Callable[..., Answer]
 
-LARGE = 30.0
+LARGE_SCORE = 30.0
 """Scores beyond this are large: generic cases stay below it."""
 RELATIVE = tuple(10.0**-k for k in range(3, 13))
-VISIBLE = 1e3
-"""Relative errors below this many unit roundoffs are not in the catalogue of a dtype: right code may err by some of them."""
+MIN_VISIBLE = 1e3
+"""Relative errors below this many unit roundoffs are left out for a dtype: right code may have some of them."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong implementation, its name, and the family of mistakes that it belongs to; `when` it is another than the right one, if not
-    everywhere; and whether its answer depends on what it was asked before, or on chance.
+    """A wrong implementation, its name, and the family of mistakes that it belongs to; `when` it differs from the right one, if not
+    everywhere; and whether its answer depends on earlier calls, or on chance.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Mutant:
 
 
 def on_a_kink(p: Parts) -> bool:
-    """Whether an example lies on one."""
+    """Whether an example lies on a kink."""
     return any(e.ties for e in p.examples)
 
 
@@ -61,7 +61,7 @@ def right(reference: Reference) -> Candidate:
 
 
 def mutants(reference: Reference) -> list[Mutant]:
-    """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only where there is one."""
+    """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only if there is one."""
     return [
         *_catalogued(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_relative(reference),
         *_latent(reference), *_behaviour(reference),
@@ -74,7 +74,7 @@ def _made(
     after: Callable[[Floats, Parts], Floats] = lambda G, p: G,
     loss: Callable[[Parts], float] = lambda p: p.loss,
 ) -> Candidate:
-    """The implementation from: the factor of a term, a last touch, a loss."""
+    """The implementation from: the factor of a term, a final change, a loss."""
     labels = reference.oracle.objective.loss.labels
 
     def f(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
@@ -100,7 +100,7 @@ def _score_gradients(p: Parts, term: Callable[[Term, ExampleTerms, int], float])
 
 
 def _catalogued(reference: Reference) -> Iterator[Mutant]:
-    """Those of the catalogue: wrong gradients beside the right loss, and wrong losses beside the right gradient."""
+    """The mutants of the catalogue: wrong gradients with the right loss, and wrong losses with the right gradient."""
     one_score = not reference.has_classes
     gradients = mutations(changes.CATALOGUES[LINEAR, one_score], reference)
     values = mutations(losses.CATALOGUES[LINEAR], reference)
@@ -119,7 +119,7 @@ Mutations = list[tuple[Mistakes, list[Mutation]]]
 
 
 def mutations(catalogue: Sequence[Mistakes], reference: Reference) -> Mutations:
-    """Those of a catalogue that differ from the right implementation, beside the mistakes that have their columns."""
+    """The mutations of a catalogue that differ from the right implementation, with the mistakes that have their columns."""
     return [(mistakes, made) for mistakes in catalogue if (made := list(mistakes.mutations(reference)))]
 
 
@@ -127,17 +127,17 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 class Added(Generic[Place]):
-    """What mutations add to the right answer at a place, derived once for all mutants; `decompose` takes a place apart."""
+    """What mutations add to the right answer at a place, derived once for all mutants; `decompose` gives the decomposition of a place."""
 
     def __init__(self, decompose: Callable[[Place], Decomposition], several: Mutations) -> None:
         self._decompose, self._several = decompose, several
         self._known: OrderedDict[Place, dict[Change, Any]] = OrderedDict()
 
     def at(self, place: Place, m: Mutation) -> Any:
-        """A matrix, of a gradient (C, D) or of a Hessian (N, C), or a number of the loss."""
+        """The added matrix, for a gradient (C, D) or a Hessian (N, C), or the added number for a loss."""
         if place not in self._known:
             self._known[place] = self._columns(self._decompose(place))
-            if len(self._known) > KEPT:
+            if len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
         return sum(times * self._known[place][change] for change, times in m.changes.items())
 
@@ -165,7 +165,7 @@ def _loss_with(added: Added[Parts], m: Mutation) -> Callable[[Parts], float]:
 
 
 def _losses(reference: Reference) -> Iterator[Mutant]:
-    """A loss that is computed too coarsely, or not at all."""
+    """Mutants whose loss is too coarse, or is not computed."""
     if reference.oracle.dtype == "float64":
         yield Mutant("loss in single precision", "loss", _made(reference, loss=lambda p: float(np.float32(p.loss))))
     yield Mutant("loss not computed anew where W hardly changes", "loss", _stale(_made(reference)), wavers=True)
@@ -203,7 +203,7 @@ def _ties_as(value: float) -> Callable[[Term, ExampleTerms, int], float]:
 
 
 def _parameters(reference: Reference) -> Iterator[Mutant]:
-    """A parameter that is shifted in loss and gradient: consistent with a wrong loss."""
+    """Mutants with a wrong parameter in loss and gradient: consistent, with a wrong loss."""
     objective = reference.oracle.objective
     for name, factor in reference.shifts(reference.mentioned[0]):
         shifted = Reference(Oracle(_with(objective, name, factor * objective.parameters[name]), reference.oracle.dtype))
@@ -231,15 +231,15 @@ def _touched(place: tuple[Any, ...], factor: float) -> Callable[[Floats, Parts],
 
 
 def off_by(reference: Reference, error: float, *, loss: bool = False) -> Candidate:
-    """One entry of the gradient, or the loss, off by a relative error: what sensitivities are measured with."""
+    """One entry of the gradient, or the loss, with a relative error, to measure sensitivities."""
     if loss:
         return _made(reference, loss=lambda p: p.loss * (1 + error))
     return _made(reference, after=_touched((0, -1), 1 + error))
 
 
 def visible(dtype: str) -> list[float]:
-    """The relative errors that no right implementation makes."""
-    return [e for e in RELATIVE if e >= VISIBLE * unit_roundoff(dtype)]
+    """The relative errors that no right implementation has."""
+    return [e for e in RELATIVE if e >= MIN_VISIBLE * unit_roundoff(dtype)]
 
 
 def _relative(reference: Reference) -> Iterator[Mutant]:
@@ -252,9 +252,9 @@ def _relative(reference: Reference) -> Iterator[Mutant]:
 
 
 def _latent(reference: Reference) -> Iterator[Mutant]:
-    """Right almost everywhere: wrong by a part in a thousand where a condition holds."""
+    """Mutants that are right almost everywhere: wrong by a thousandth under a condition."""
     conditions: Sequence[tuple[str, Callable[[Parts], bool]]] = (
-        ("for large scores", lambda p: max(e.greatest for e in p.examples) > LARGE),
+        ("for large scores", lambda p: max(e.greatest for e in p.examples) > LARGE_SCORE),
         ("for two classes", lambda p: len(p.W) == 2),
         ("for more than eight classes", lambda p: len(p.W) > 8),
         ("for one example", lambda p: len(p.X) == 1),
@@ -279,7 +279,7 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
 
     def by_accident(W: Floats, *rest: Any) -> Answer:
         loss, G = f(W, *rest)
-        return loss, np.where(noise.random(G.shape) < 0.5, G, np.nextafter(G, G.dtype.type(np.inf)))
+        return loss, np.where(noise.random(G.shape) < 0.5, G, G * G.dtype.type(1.001))
 
     def writes(W: Floats, *rest: Any) -> Answer:
         answer = f(W, *rest)
@@ -308,7 +308,7 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
         loss, G = f(W, X, y, reg)
         return float(W.dtype.type(loss * (1 + 1e-3 * (len(X) % 2)))), G
 
-    yield Mutant("answers by accident, within rounding", "behaviour", by_accident, wavers=True)
+    yield Mutant("answers by accident", "behaviour", by_accident, wavers=True)
     yield Mutant("writes to W", "behaviour", writes)
     yield Mutant("returns its own buffer", "behaviour", shares, wavers=True)
     yield Mutant("remembers answers by the identity of W", "behaviour", remembers, wavers=True)
@@ -321,7 +321,7 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """Looks like what numba makes of `py_func`."""
+    """Looks like numba's compilation of `py_func`."""
 
     f: Candidate
     py_func: Candidate

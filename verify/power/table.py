@@ -1,4 +1,4 @@
-"""Law × wrong implementation: who catches whom, and the smallest relative error that each law would have seen."""
+"""Law × wrong implementation: which law catches which, and the smallest relative error that each law would have noticed."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from verify.spec.convexity import convex_loss
 from verify.terms import Reference
 from verify.trial import draw
 
-KEPT = 1 << 16
-"""Truths that are shared by all mutants of a table: every point that the laws ask for."""
+CACHE_SIZE = 1 << 16
+"""Cached truths shared by all mutants of a table: every point that the laws need."""
 FINEST, COARSEST, STEPS = -16.0, 0.0, 6
-"""Sensitivities are sought between 1e-16 and 1, in halvings of the exponent: six of them leave a factor of 10^(1/4)."""
+"""Sensitivities are searched between 1e-16 and 1, by bisection of the exponent: six halvings leave a factor of 10^(1/4)."""
 
-FLAT = 1e-3
-"""Part of the greatest slope below which a slope is in a tail."""
+FLAT_SHARE = 1e-3
+"""Share of the greatest slope below which a slope is in a tail."""
 
-TAILS = (8.0, 16.0, 32.0)
+TAIL_SCORES = (8.0, 16.0, 32.0)
 """Scores at which exponentials are that small."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """`kills` has for each mutant the laws that break it; `sensitivity` for each law the relative error that it still saw, of one entry
-    of the gradient ("gradient"), of the loss ("loss") or of the Hessian ("hessian"), and for the law `gradient` of an entry where all
-    slopes are below FLAT of the greatest that the loss has ("tail"), whose roundings are allowed there; `false_alarms` are laws that break
-    the right implementation: none may.
+    """`kills` has for each mutant the laws that break; `sensitivity` for each law the smallest relative error that it noticed, in one entry
+    of the gradient ("gradient"), in the loss ("loss") or in the Hessian ("hessian"), and for the law `gradient` in an entry with all slopes
+    below FLAT_SHARE times the loss's greatest ("tail"), where rounding errors of that size are allowed; `false_alarms` are laws that break
+    for the right implementation: there must be none.
     """
 
     loss: str
@@ -54,16 +54,16 @@ class Power:
 
     @property
     def survivors(self) -> list[str]:
-        """Mutants that no law breaks."""
+        """The mutants that break no law."""
         return [name for name, laws in self.kills.items() if not laws]
 
     @property
     def idle(self) -> list[str]:
-        """Laws that break no mutant."""
+        """The laws that no mutant breaks."""
         return [law for law in self.laws if not any(law in laws for laws in self.kills.values())]
 
     def to_dict(self) -> dict[str, Any]:
-        """The document's part."""
+        """The table as part of the document."""
         return {
             "loss": self.loss,
             "penalty": self.penalty,
@@ -80,13 +80,13 @@ class Power:
 
 
 def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | None = None) -> Power:
-    """The table of one objective at one dtype. Cases are drawn once and nothing is shrunk: all mutants see the same."""
+    """The kill table of one objective at one dtype. Cases are drawn once and nothing is shrunk: all mutants get the same."""
     reference, truths = Reference(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
     def subject(f: Candidate, answers: AnswerCache | None = None) -> Subject:
         # Misuse leads to limitations only, which no table counts.
-        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answers=answers, answered={"misuse": ()})
+        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=CACHE_SIZE, answers=answers, answered={"misuse": ()})
 
     wrong = [m for m in mutants(reference) if not _is_right(oracle, reference, m, cases)]
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
@@ -126,9 +126,9 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
 
 
 def _is_right(oracle: Oracle, reference: Reference, m: Mutant, cases: Sequence[Case]) -> bool:
-    """Whether what a mutant answers is one of the right answers at every case where it is another implementation: where |s| is 0 nothing is
-    as right as ±1, and where both pieces of a switch have one slope there is no kink. It is not decided where no such case was drawn, and
-    where the set may be no more than a bound of what is right: of several kinks at once, unless they are proved to be convex.
+    """Whether a mutant's answer is one of the right answers at every case where it differs: for |s| at 0 the slope 0 is as right as ±1, and
+    where both pieces of a switch have one slope there is no kink. Undecided, so False, if no such case was drawn, and if the set may only
+    be an outer bound: on several kinks at once, unless convexity is proved.
     """
     if m.when is None:
         return False
@@ -141,24 +141,24 @@ def _is_right(oracle: Oracle, reference: Reference, m: Mutant, cases: Sequence[C
 
 
 def _tails(oracle: Oracle) -> Iterator[Case]:
-    """One example whose label's score, or whose only one, is far from the others, on either side."""
+    """One example whose label's score, or whose only score, is far from the others, on either side."""
     loss = oracle.objective.loss
-    for far, label in product((*TAILS, *(-far for far in TAILS)), loss.some_labels(2)):
+    for far, label in product((*TAIL_SCORES, *(-far for far in TAIL_SCORES)), loss.some_labels(2)):
         W = np.zeros((loss.scores(2), 1), oracle.dtype)
         W[label if len(W) > 1 else 0] = far
         yield Case(values={"W": W, "X": np.ones((1, 1), oracle.dtype), "y": np.array([label]), "reg": 0.0}, family="tail")
 
 
 def _is_flat(oracle: Oracle, reference: Reference, case: Case) -> bool:
-    """Whether nothing but slopes far below the greatest is summed there."""
+    """Whether only slopes far below the greatest are summed there."""
     steep = np.array([oracle.steepest(len(case["W"]), int(label)) for label in case["y"]])
     slopes = np.abs(reference.parts(**case.values).score_gradients)
-    return not case["reg"] and bool(np.all(slopes < FLAT * steep.max(axis=1, keepdims=True)))
+    return not case["reg"] and bool(np.all(slopes < FLAT_SHARE * steep.max(axis=1, keepdims=True)))
 
 
 @dataclass(frozen=True)
 class _Hessians:
-    """The part of a table that is asked of the same loss as a function of scores: the law `curvature` on wrong Hessians."""
+    """The part of a table for the same loss as a function of scores: the law `curvature` on wrong Hessians."""
 
     kills: dict[str, tuple[str, ...]]
     sensitivity: dict[str, dict[str, float]]
@@ -170,7 +170,7 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
     cases = draw(catalogue.oracle, profile=profile, seed=seed)
 
     def broken(f: Scores) -> bool:
-        subject = Subject(candidate=f, oracle=catalogue.oracle, truths=truths, kept=KEPT)
+        subject = Subject(candidate=f, oracle=catalogue.oracle, truths=truths, kept=CACHE_SIZE)
         return any(breaks(law, subject, case) for case in cases)
 
     caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
@@ -179,12 +179,12 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
 
 
 def answers_of(m: Mutant) -> AnswerCache | None:
-    """Where the answers of a mutant are kept, for all laws; None of one that may answer the same question in another way."""
+    """The cache of a mutant's answers for all laws; None for one whose answers vary."""
     return None if m.wavers else AnswerCache()
 
 
 def breaks(law: Law, subject: Subject, case: Case) -> bool:
-    """Whether the law breaks on this case, misbehaviour included."""
+    """Whether the law breaks on this case, including by misbehaviour."""
     try:
         return judge([law.measure(subject, case)]) is Verdict.BROKEN
     except Misbehaviour:
@@ -192,13 +192,13 @@ def breaks(law: Law, subject: Subject, case: Case) -> bool:
 
 
 def sensitivity(seen: Mapping[str, Callable[[float], bool]]) -> dict[str, float]:
-    """The smallest relative error of each kind that is seen, of those of which one is seen at all."""
+    """The smallest relative error of each kind that is noticed, for kinds of which any is."""
     found = {what: least(is_seen) for what, is_seen in seen.items()}
     return {what: error for what, error in found.items() if error is not None}
 
 
 def least(seen: Callable[[float], bool]) -> float | None:
-    """The smallest relative error that is seen, by bisection of its exponent; None where even the coarsest is not."""
+    """The smallest relative error that is noticed, by bisection of its exponent; None if even the largest is not."""
     if not seen(10.0**COARSEST):
         return None
     low, high = FINEST, COARSEST

@@ -1,12 +1,12 @@
-"""Problems: what is asked of a candidate, whatever its inputs are. Named arrays with domains, and a sum over elements."""
+"""Problems: named arrays with domains, and a sum over elements, for any kind of inputs."""
 
 from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, ignoring, input_of, problem_of, upstream_of, weighted, with_classes
 from verify.problem.described import described_problem
 from verify.problem.problem import (
-    EACH,
     KEPT_MEAN,
     MEAN,
     SUM,
+    VARIED_EACH,
     WEIGHTED_MEAN,
     WEIGHTS,
     Fixed,
@@ -25,7 +25,6 @@ from verify.problem.relations import Equation, check_relations, equations
 from verify.problem.small import different, of_bytes, small, sound
 
 __all__ = [
-    "EACH",
     "EVENT",
     "KEPT_MEAN",
     "MEAN",
@@ -33,6 +32,7 @@ __all__ = [
     "SUM",
     "TARGET",
     "TIME",
+    "VARIED_EACH",
     "WEIGHTED_MEAN",
     "WEIGHTS",
     "Equation",

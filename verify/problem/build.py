@@ -1,4 +1,4 @@
-"""Problems from what authors state: functions of named arrays, losses of a batch, and losses of one example each."""
+"""Problems from specs: functions of named arrays, losses of a batch, and losses of one example each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PREDICTION, TARGET, TIME, EVENT = "prediction", "target", "time", "event"
 
 @lru_cache(maxsize=64)
 def problem_of(spec: FunctionSpec | LossSpec) -> Problem:
-    """The problem that a spec states."""
+    """The problem of a spec."""
     if isinstance(spec, FunctionSpec):
         return _of_function(spec)
     return _of_batch(spec) if spec.per_batch is not None else _of_rows(spec)
@@ -49,7 +49,7 @@ def problem_of(spec: FunctionSpec | LossSpec) -> Problem:
 
 @lru_cache(maxsize=64)
 def weighted(problem: Problem) -> Problem | None:
-    """The same loss with weights of its examples, none of them negative; None where it is no sum over examples."""
+    """The loss with nonnegative weights of its examples; None if it is not a sum over examples."""
     if MEAN not in problem.reductions:
         return None
     first = problem.inputs[0].dims[:1]
@@ -64,7 +64,7 @@ def weighted(problem: Problem) -> Problem | None:
 
 @lru_cache(maxsize=64)
 def ignoring(problem: Problem, label: int | None) -> Problem:
-    """The same loss of single examples where this label is ignored; None where each is a class."""
+    """The loss of single examples with this label ignored; None for no ignored label."""
     inputs = (replace(i, domain=replace(i.domain, ignored=label)) if isinstance(i.domain, Label) else i for i in problem.inputs)
     reductions = dict.fromkeys((*(() if label is None else (KEPT_MEAN,)), *problem.reductions))
     left = tuple(r for r in reductions if label is not None or r != KEPT_MEAN)
@@ -73,9 +73,9 @@ def ignoring(problem: Problem, label: int | None) -> Problem:
 
 @lru_cache(maxsize=64)
 def fixed(problem: Problem, name: str, value: ParameterValue) -> Problem:
-    """The same where a parameter that has a number for each class has this value: one for all, or as many as there are classes then.
+    """The problem with a parameter that has a number for each class fixed to this value: one for all, or as many as there then are classes.
 
-    Raises UsageError where it lies outside its domain, and where the number of classes is another one.
+    Raises UsageError if it lies outside its domain, or if the number of classes differs.
     """
     own = problem.input(name)
     assert own.parameter is not None
@@ -93,37 +93,37 @@ def fixed(problem: Problem, name: str, value: ParameterValue) -> Problem:
     def parts(values: Values) -> list[Part]:
         return problem.parts({**values, name: np.full(np.shape(values[name]), value)})
 
-    reductions = tuple(r for r in problem.reductions if value != 1 or r != mean_by(name))  # by ones it is that of what is kept
+    reductions = tuple(r for r in problem.reductions if value != 1 or r != mean_by(name))  # by ones it is the number of kept labels
     return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions, relations=tuple(relations))
 
 
 def with_classes(problem: Problem, classes: int) -> Problem:
-    """The same for so many classes, of one where parameters have a number for each."""
+    """The problem for this many classes, if its parameters have a number for each."""
     size = next(i.dims[0] for i in problem.inputs if i.parameter is not None)
     relations = tuple(_of_size(r, size, str(classes)) for r in problem.relations)
     return replace(problem, inputs=tuple(_sized(i, size, str(classes)) for i in problem.inputs), relations=relations)
 
 
 def _sized(i: Input, name: str, size: str) -> Input:
-    """An input where a dimension has a size."""
+    """The input with a fixed size of a dimension."""
     domain = replace(i.domain, size=size) if isinstance(i.domain, Label) and i.domain.size == name else i.domain
     return replace(i, dims=tuple(size if d == name else d for d in i.dims), domain=domain)
 
 
 def _of_size(r: Relation, name: str, size: str) -> Relation:
-    """A relation where a dimension has a size."""
+    """The relation with a fixed size of a dimension."""
     if isinstance(r, Symmetric | Separable):
         return replace(r, dim=size) if r.dim == name else r
     return replace(r, along=" ".join(size if d == name else d for d in r.along.split())) if isinstance(r, ShiftInvariant) else r
 
 
 def is_asked(domain: Numbers) -> bool:
-    """Whether a formula is given the numbers themselves: those that it may ask about, or look up by."""
+    """Whether a formula gets the numbers themselves, which it may branch on, or use as an index."""
     return isinstance(domain, (Finite, Label)) or (isinstance(domain, Domain) and domain.whole)
 
 
 def input_of(name: str, a: Array) -> Input:
-    """The input that an array is."""
+    """The input of a declared array."""
     return Input(
         name=name,
         dims=a.shape,
@@ -136,7 +136,7 @@ def input_of(name: str, a: Array) -> Input:
 
 def upstream_of(name: str, values: Values, inputs: Mapping[str, Input]) -> Input:
     """The upstream gradient of an output whose dimensions are those of the declared inputs, by their sizes in an example. Raises UsageError
-    where these do not tell.
+    if these are ambiguous.
     """
     shape, sizes = np.shape(values[name]), dict[int, set[str]]()
     for i in inputs.values():
@@ -206,7 +206,7 @@ def _of_batch(spec: LossSpec) -> Problem:
 
 
 def _compares(spec: LossSpec, inputs: list[Input]) -> bool:
-    """Whether the formula has to be given its targets as numbers, since it compares them, say: it takes a few, and no symbols for them."""
+    """Whether the formula needs its targets as numbers, for example because it compares them: it accepts some numbers, and no symbols."""
 
     def takes(inputs: list[Input]) -> bool:
         key = [(i.name, shape := (2,) * len(i.dims), _some(i, prod(shape)) if i.concrete else ()) for i in inputs]
@@ -223,7 +223,7 @@ def _compares(spec: LossSpec, inputs: list[Input]) -> bool:
 
 
 def _some(i: Input, many: int) -> tuple[float, ...]:
-    """So many numbers of its domain, the simplest ones."""
+    """The first `many` numbers of its domain, the simplest ones."""
     assert isinstance(i.domain, Domain)
     return tuple(islice(cycle(i.domain.values), many))
 
@@ -333,12 +333,12 @@ def _examples(spec: LossSpec) -> list[Input]:
 
 
 def _listed(given: Any) -> Any:
-    """What a formula of one example is given: expressions as they are, and lists of them."""
+    """The arguments of a formula of one example: expressions as they are, and lists of them."""
     return given.tolist() if isinstance(given, np.ndarray) else given
 
 
 def _targets(spec: LossSpec, given: dict[str, Any]) -> Any:
-    """What stands for the targets in a formula: pairs of time and event where they are censored."""
+    """The targets in a formula: pairs of time and event if they are censored."""
     if not isinstance(spec.target, Censored):
         return given[TARGET]
     if np.ndim(given[TIME]) == 0:
@@ -347,7 +347,7 @@ def _targets(spec: LossSpec, given: dict[str, Any]) -> Any:
 
 
 def _whole(inputs: Iterable[Input], values: Values) -> Part:
-    """One element of all inputs: the key holds the shapes and the numbers that a formula may ask about."""
+    """One element of all inputs: the key has the shapes and the numbers that a formula may branch on."""
     key, numbers, size = [], [], 0
     for i in inputs:
         a = np.asarray(values[i.name])
@@ -360,7 +360,7 @@ def _whole(inputs: Iterable[Input], values: Values) -> Part:
 
 
 def _each(inputs: Iterable[Input], values: Values, n: int) -> tuple[list[Hashable], list[tuple[float, ...]]]:
-    """Keys and numbers of n examples, as those of `_whole` are for one; parameters are those of all."""
+    """Keys and numbers of n examples, as `_whole` has them for one; parameters are shared by all."""
     keys, numbers = [], [np.empty((n, 0))]
     for i in inputs:
         a = np.asarray(values[i.name])
@@ -373,7 +373,7 @@ def _each(inputs: Iterable[Input], values: Values, n: int) -> tuple[list[Hashabl
 
 
 def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
-    """What a formula is given for each input."""
+    """The formula's argument for each input."""
     from verify.problem.symbols import array, named  # of sympy's functions
 
     asked = {name: (shape, numbers) for name, shape, numbers in key}

@@ -1,7 +1,7 @@
-"""Convexity of losses and functions of named inputs, proved by the rules of `spec.convexity` at every size up to `LARGEST`.
+"""Convexity of losses and functions of named inputs, proved by the rules of `spec.convexity` at every size up to `MAX_SIZE`.
 
-The formula is stated for each pattern of labels and of other targets of which there are finitely many, with symbols that know the domains
-of their inputs. Where it is given other numbers, as where it compares times, there are more patterns than can be gone through.
+The formula is stated for each pattern of labels and of other finite targets, with symbols in the domains of their inputs. If it gets other
+numbers, for example times to compare, there are too many patterns to enumerate.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
 from verify.spec.shipped import plain
 
-LARGEST = 3
-"""The greatest size of all dimensions: two of an input, and a third beside them."""
-MOST = 1024
-"""Patterns of labels at one size."""
+MAX_SIZE = 3
+"""The greatest size of all dimensions: two of an input, and a third in addition."""
+MAX_PATTERNS = 1024
+"""Most patterns of labels at one size."""
 
 
 @lru_cache(maxsize=64)
 def convex(spec: LossSpec | FunctionSpec) -> bool:
-    """Whether a loss or a function of named inputs is proved convex in all that is differentiated, whatever else is handed in."""
+    """Whether a loss or a function of named inputs is proved convex in the differentiated inputs, for all values of the others."""
     return plain("convex", spec, lambda: _convex(problem_of(spec)))
 
 
 def supported(spec: LossSpec | FunctionSpec) -> str:
-    """What is known of the convexity of a loss or a function, for a reader."""
+    """What is known about the convexity of a loss or a function, in words."""
     if isinstance(spec, LossSpec) and not spec.of_inputs:
         return supported_of_scores(spec)
     if not spec.claims.convex:
@@ -51,7 +51,7 @@ def _convex(problem: Problem) -> bool:
     if problem.output is not None:  # ⟨v, F(x)⟩ for every v
         return False
     known: set[Any] = set()
-    for size in range(1, LARGEST + 1):
+    for size in range(1, MAX_SIZE + 1):
         patterns = _patterns(problem, size)
         if patterns is None:
             return False
@@ -63,7 +63,7 @@ def _convex(problem: Problem) -> bool:
 
 
 def _patterns(problem: Problem, size: int) -> list[dict[str, Any]] | None:
-    """Values with each pattern of what a formula may ask about; None where there are too many."""
+    """Values with each pattern of the numbers that a formula may branch on; None if there are too many."""
     values = small(problem, size=size)
     asked: list[tuple[Input, tuple[float, ...]]] = []
     for i in (i for i in problem.inputs if i.concrete):
@@ -75,7 +75,7 @@ def _patterns(problem: Problem, size: int) -> list[dict[str, Any]] | None:
         else:
             return None
     shapes = [np.shape(values[i.name]) for i, _ in asked]
-    if np.prod([float(len(each)) ** np.prod(shape) for (_, each), shape in zip(asked, shapes, strict=True)]) > MOST:
+    if np.prod([float(len(each)) ** np.prod(shape) for (_, each), shape in zip(asked, shapes, strict=True)]) > MAX_PATTERNS:
         return None
     return [dict(values, **dict(found)) for found in _each(values, asked)]
 
@@ -107,7 +107,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _shifted(s: sympy.Symbol, domain: object) -> sympy.Expr:
-    """A variable as an affine function of one whose sign is known, where its domain has an end: convexity in either is the same."""
+    """A variable as an affine function of one with a known sign, if its domain has an end: convexity in both is equivalent."""
     if not isinstance(domain, Domain) or not (isfinite(domain.low) or isfinite(domain.high)):
         return s
     x = sympy.Symbol(s.name, nonnegative=True) if domain.closed else sympy.Symbol(s.name, positive=True)
@@ -115,7 +115,7 @@ def _shifted(s: sympy.Symbol, domain: object) -> sympy.Expr:
 
 
 def _any(s: sympy.Symbol, i: Input) -> sympy.Expr:
-    """A number that is handed in, by a symbol that takes on its domain."""
+    """A number of an input that is not differentiated, as a symbol in its domain."""
     if i.parameter is not None:
         return within(s, i.parameter)
     if isinstance(i.domain, Simplex):

@@ -1,4 +1,4 @@
-"""`verify list specs`: what ships, by groups, and found by a word of a name, a formula or a function of a library."""
+"""`verify list specs`: the shipped specs, by group, searched by words of a name, a formula or a library function."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 
-NEAR, CLOSE = 3, 0.5
-"""Names that are offered where nothing is found, and how much alike they must be."""
+SUGGESTIONS, MIN_SIMILARITY = 3, 0.5
+"""Number of names suggested if nothing is found, and their least similarity."""
 
 Row = dict[str, Any]
-"""What is told of one spec."""
+"""The entries about one spec."""
 
 
 def rows(words: Sequence[str] = (), group: str | None = None) -> list[Row]:
-    """Of every spec that ships, those of losses first, by groups; of one group, and those in which each of the words stands, if any.
+    """Every shipped spec, losses first, by group; only those of one group, or with each of the words, if given.
 
-    Raises UsageError for a group that does not exist, and where no spec has the words, with the nearest names.
+    Raises UsageError for an unknown group, and if no spec has the words, with the nearest names.
     """
     stated: list[tuple[LossSpec | FunctionSpec | Penalty, str]] = [(s, _module(s)) for s in (*specs().values(), *all_penalties().values())]
     groups = sorted({group_of(module) for _, module in stated}, key=lambda g: (g == PENALTIES, g))
@@ -36,14 +36,16 @@ def rows(words: Sequence[str] = (), group: str | None = None) -> list[Row]:
     chosen = [(s, m) for g in groups for s, m in stated if group_of(m) == g and group in (None, g)]
     found = [(s, m) for s, m in chosen if all(plain(word) in plain(" ".join(_searched(s, m))) for word in words)]
     if not found:
-        near = get_close_matches(plain(" ".join(words)), {plain(n): n for s, _ in chosen for n in (s.name, *s.aliases)}, NEAR, CLOSE)
+        near = get_close_matches(
+            plain(" ".join(words)), {plain(n): n for s, _ in chosen for n in (s.name, *s.aliases)}, SUGGESTIONS, MIN_SIMILARITY
+        )
         told = f" Near it are: {', '.join(near)}." if near else ""
         raise UsageError(f"no spec{'' if group is None else f' of {group}'} has {' '.join(words)!r}.{told} `verify list specs` shows all.")
     return [_row(s, m) for s, m in found]
 
 
 def lines(found: Sequence[Row], *, whole: bool) -> Iterator[str]:
-    """For a reader: a line each below its group, or the `whole` that is known of each."""
+    """The rows as text: one line each below its group, or with `whole` everything known about each."""
     if whole:
         for k, row in enumerate(found):
             yield from ([""] if k else []) + [f"{row['name']}  ({row['group']})", *(f"  {line}" for line in _details(row))]

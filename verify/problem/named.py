@@ -1,4 +1,4 @@
-"""Problems by the names of their specs, which takes the catalogue of those that ship."""
+"""Problems by the names of their specs, which needs the catalogue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from verify.spec.function import FunctionSpec
 
 
 def problem_named(name: str) -> Problem | None:
-    """The problem of a spec by its name; None where it is a loss of scores with one label or target each."""
+    """The problem of a spec by name; None for a loss of scores with one label or target each."""
     spec = find_spec(name)
     return problem_of(spec) if isinstance(spec, FunctionSpec) or spec.of_inputs else None

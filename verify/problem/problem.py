@@ -1,7 +1,8 @@
-"""A function of named inputs as a sum over elements: f(x) = share · Σ φᵢ(x at places; θᵢ), x being all that is differentiated, in a row.
+"""A function of named inputs as a sum over elements: f(x) = share · Σ φᵢ(x at places; θᵢ), where x holds all differentiated inputs in a
+row.
 
-Each φᵢ is told by a key, for which the author's formula is stated: the sizes of its arrays, and those numbers among θᵢ that a formula may
-ask about. The other numbers are constants of the formula.
+Each φᵢ is identified by a key, for which the author's formula is stated: the sizes of its arrays, and those numbers among θᵢ that a formula
+may branch on. The other numbers are constants of the formula.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fixed:
-    """No domain but these numbers: one for each class, or one for all."""
+    """A domain of only these numbers: one for each class, or one for all."""
 
     values: ParameterValue
 
 
 @dataclass(frozen=True, eq=False)
 class FromExample:
-    """No domain but this value, which the example has."""
+    """A domain of only the example's value."""
 
     value: Any
 
@@ -45,13 +46,13 @@ Values = Mapping[str, Any]
 Numbers = Domain | Finite | Label | Simplex | Fixed | FromExample
 
 MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
-"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored.
-One more is named after each parameter that weighs the classes: see `mean_by`.
+"""How elements are added up: the mean, the sum, or the sum divided by that of the weights, or by the number of labels that are not ignored.
+Each parameter that weights the classes adds one more, named after it: see `mean_by`.
 """
 WEIGHTS = "weights"
-"""The input that says how often each element counts."""
-EACH = "varied, one for each class"
-"""What is told of the numbers of a parameter that is handed in."""
+"""The input with the weight of each element."""
+VARIED_EACH = "varied, one for each class"
+"""The note on the numbers of a parameter that is passed."""
 
 
 def mean_by(name: str) -> str:
@@ -60,7 +61,7 @@ def mean_by(name: str) -> str:
 
 
 def is_mean(reduction: str) -> bool:
-    """Whether a reduction divides the sum by something."""
+    """Whether a reduction divides the sum."""
     return reduction in (MEAN, KEPT_MEAN) or reduction.startswith(mean_by(""))
 
 
@@ -68,8 +69,8 @@ def is_mean(reduction: str) -> bool:
 class Input:
     """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
 
-    `concrete` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers. Of a
-    `parameter` that has a number for each class it holds these.
+    `concrete` says that a formula gets its numbers instead of symbols, and `whole` that a candidate gets integers. For a `parameter` that
+    has a number for each class it holds these.
     """
 
     name: str
@@ -81,33 +82,33 @@ class Input:
     parameter: Parameter | None = None
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """At these sizes of the named dimensions."""
+        """The shape for these sizes of the named dimensions."""
         return tuple(int(d) if d.isdigit() else sizes[d] for d in self.dims)
 
     @property
     def is_free(self) -> bool:
-        """Whether its numbers may be any real ones."""
+        """Whether its numbers may be any real numbers."""
         return isinstance(self.domain, Domain) and self.domain.unbounded
 
     def room(self, a: Any) -> NDArray[np.float64]:
-        """How far each of these numbers of a domain that may have ends is from the nearest one."""
+        """The distance of each of these numbers from the nearest end of its domain."""
         assert isinstance(self.domain, Domain)
         wide = np.asarray(a, np.float64)
         return np.minimum(wide - self.domain.low, self.domain.high - wide)
 
     def reach(self, a: Any) -> NDArray[np.float64]:
-        """The same, or the size of the number where that is less; 0 has none."""
+        """The distance from the nearest end, or the size of the number if that is less; 0 for 0."""
         size = np.abs(np.asarray(a, np.float64))
         return np.minimum(self.room(a), np.where(size == 0, np.inf, size))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
-    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name. The numbers end
-    with those of parameters that have some for each class; the last `tiny` of them may be left out: see `traced`.
+    """One element: the key of its formula, the positions of its inputs in x, the constants of the formula, its weight, whether it is kept
+    or its label ignored, and its shares of the divisors of reductions, by name. The constants end with those of parameters that have some
+    for each class; the last `tiny` of them may be left out: see `traced`.
 
-    `label` is the class of one example that has one, and `apart` says that scores have targets of their own, each its number.
+    `label` is the class of an example that has one, and `apart` says that scores have separate targets, one for each number.
     """
 
     key: Hashable
@@ -123,7 +124,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stated:
-    """A formula with its symbols: what is differentiated, the numbers in the order of `Part.numbers`, the parameters."""
+    """A formula with its symbols: the differentiated inputs, the numbers in the order of `Part.numbers`, the parameters."""
 
     expression: sympy.Expr
     variables: Sequence[sympy.Symbol]
@@ -133,7 +134,7 @@ class Stated:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recording:
-    """A formula that code is: the builder that it was recorded on, and the register of its value."""
+    """A formula given as code: the builder that it was recorded on, and the register of its value."""
 
     b: Builder
     output: int
@@ -141,12 +142,12 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """What is asked of a candidate: its inputs in the order in which they are handed in, and the elements of the sum at given values.
+    """A function to judge candidates by: its inputs in the order in which they are passed, and the elements of the sum at given values.
 
-    `ways` are further ways of writing its formulas. `output` has the dimensions of an array that comes out, which the last input, its
-    upstream gradient, weighs; None for one number. `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of
-    predictions and targets, and `module` where its formula is written. `relations` are those that its author claims. With an `example`,
-    values around which it is judged, or without one where all inputs are declared, its formula is `code` that is recorded.
+    `ways` are further ways of writing its formulas. `output` has the dimensions of an array-valued result, which is weighted by the last
+    input, its upstream gradient; None for one number. `reductions` are the possible scales of the sum. `loss` says that it is one of
+    predictions and targets, and `module` where its formula is written. `relations` are claimed by its author. With an `example`, values
+    around which it is judged, or without one if all inputs are declared, its formula is recorded `code`.
     """
 
     name: str
@@ -167,12 +168,12 @@ class Problem:
 
     @cached_property
     def is_weighted(self) -> bool:
-        """Whether each element has a weight that is handed in."""
+        """Whether each element has a weight that is passed."""
         return any(i.name == WEIGHTS for i in self.inputs)
 
     @cached_property
     def variables(self) -> tuple[Input, ...]:
-        """The inputs that a gradient is due for."""
+        """The differentiated inputs."""
         return tuple(i for i in self.inputs if i.differentiated)
 
     @cached_property
@@ -182,31 +183,31 @@ class Problem:
 
     @property
     def all_parameters(self) -> dict[str, Parameter]:
-        """Those and the others."""
+        """All parameters, including those that have a number for each class."""
         return {**self.parameters, **self.classwise}
 
     @cached_property
     def differentiated(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the differentiated inputs."""
         return tuple(i.name for i in self.variables)
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """The names of what is drawn around an example: of these, and of others that do not keep its values."""
+        """The names of the inputs that are drawn around an example: these, and others that do not keep its values."""
         return tuple(i.name for i in self.inputs if i.differentiated or not isinstance(i.domain, FromExample))
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """The names of all dimensions, in the order in which they occur."""
+        """The names of all dimensions, in order of occurrence."""
         labels = (i.domain.size for i in self.inputs if isinstance(i.domain, Label))
         return tuple(dict.fromkeys(d for d in (*(d for i in self.inputs for d in i.dims), *labels) if not d.isdigit()))
 
     def input(self, name: str) -> Input:
-        """By its name."""
+        """The input of this name."""
         return next(i for i in self.inputs if i.name == name)
 
     def sizes(self, values: Values) -> dict[str, int]:
-        """Of the named dimensions. Raises ValueError where these are no values of the problem: other names, or shapes that do not fit."""
+        """The sizes of the named dimensions. Raises ValueError for values that do not fit: other names, or shapes that do not match."""
         if values.keys() != {i.name for i in self.inputs}:
             raise ValueError(f"the values are {', '.join(values)}, where {', '.join(i.name for i in self.inputs)} are due")
         fixed = (d for i in self.inputs for d in (*i.dims, i.domain.size if isinstance(i.domain, Label) else "") if d.isdigit())
@@ -251,34 +252,34 @@ class Instance(ClaimedFunction):
 
     @property
     def domains(self) -> Mapping[str, Parameter]:
-        """Of the problem, those that inputs hold among them."""
+        """The parameters of the problem, including those that inputs hold."""
         return self.problem.all_parameters
 
     @property
     def differentiated(self) -> tuple[str, ...]:
-        """Of the problem."""
+        """The names of the differentiated inputs."""
         return self.problem.differentiated
 
     @property
     def described(self) -> dict[str, Any]:
-        """Of a parameter with a number for each class these, where they are fixed."""
+        """See `ClaimedFunction`; parameters with a number for each class with these, if they are fixed."""
         domains = {name: self.problem.input(name).domain for name in self.problem.classwise}
-        values = {name: domain.values if isinstance(domain, Fixed) else EACH for name, domain in domains.items()}
+        values = {name: domain.values if isinstance(domain, Fixed) else VARIED_EACH for name, domain in domains.items()}
         return {**self.parameters, **{name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
 
     @property
     def summed(self) -> dict[str, Any]:
-        """Where there are several ways."""
+        """See `ClaimedFunction`; empty if there is only one reduction."""
         return {"reduction": self.reduction} if len(self.problem.reductions) > 1 else {}
 
     @property
     def claims_convexity(self) -> bool:
-        """Whether f is claimed to be convex in all that is differentiated."""
+        """Whether f is claimed to be convex in the differentiated inputs."""
         return self.problem.claims.convex is True
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """Those that are claimed, and those of the form: ⟨v, F⟩ is linear in v, a loss of single examples is their sum or mean."""
+        """The claimed relations, and those by form: ⟨v, F⟩ is linear in v, a loss of single examples is their sum or mean."""
         problem = self.problem
         found = [*problem.relations]
         if problem.output is not None:
@@ -290,7 +291,7 @@ class Instance(ClaimedFunction):
         return tuple(found)
 
     def total(self, parts: Sequence[Part]) -> Fraction:
-        """What the sum of the elements is divided by."""
+        """The divisor of the sum of the elements."""
         if self.reduction == SUM:
             return Fraction(1)
         if self.reduction in (MEAN, KEPT_MEAN):

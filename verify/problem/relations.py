@@ -1,6 +1,6 @@
 """The relations of a function of named inputs as equations between its values, exact in the numbers of the dtype.
 
-f(here) = Σ weight · f(there), and the gradient here is the same sum of the gradients there, each taken back along the map that leads there.
+f(here) = Σ weight · f(there), and the gradient here is the same sum of the gradients there, each mapped back by the adjoint.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Floats = NDArray[np.floating]
 Gradients = Mapping[str, Any]
 
 SCALES = (2, -2)
-"""Binary exponents by which inputs are scaled: a root of each factor is a power of two, too."""
+"""Binary exponents by which inputs are scaled: roots of the factors are powers of two, too."""
 SHIFTS = 8
 """Inputs are shifted by multiples of a half up to half of this."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summand:
-    """One place: how often f counts there, all values, and how gradients there are gradients here, before they are weighed. No entry is
-    taken back with a negative factor, so that radii are taken back alike.
+    """One point: the weight of f there, all values, and the map of its gradients to this point, before the weight. No entry is multiplied
+    by a negative factor, so that radii are mapped alike.
     """
 
     weight: Fraction
@@ -42,8 +42,8 @@ class Summand:
 
 @dataclass(frozen=True, kw_only=True)
 class Equation:
-    """f(here) = Σ weight · f(there) over the terms. Where there is a `direction`, by the inputs that it moves, f changes along it at the
-    rate degree · f: ⟨∂f(here), direction⟩ = degree · f(here).
+    """f(here) = Σ weight · f(there) over the terms. With a `direction`, by the inputs that it moves, f changes along it at the rate degree
+    · f: ⟨∂f(here), direction⟩ = degree · f(here).
     """
 
     what: str
@@ -54,7 +54,7 @@ class Equation:
 
 
 def equations(instance: Instance, relation: Relation, values: Values, seed: int) -> Iterator[Equation]:
-    """What a relation says beside these values; nothing where there is nothing to move, or no room for it in a domain."""
+    """The equations of a relation at these values; none if there is nothing to move, or no room for it in a domain."""
     problem, rng = instance.problem, np.random.default_rng(seed)
     match relation:
         case Symmetric(dim):
@@ -74,7 +74,7 @@ def equations(instance: Instance, relation: Relation, values: Values, seed: int)
 
 
 def _reordered(problem: Problem, what: str, dim: str, order: NDArray[np.intp], values: Values) -> Equation:
-    """Entry order[k] of a dimension stands at k there."""
+    """The equation for the order in which entry order[k] of a dimension moves to k."""
     back = np.argsort(order)
 
     def moved_to(given: Gradients, order: NDArray[np.intp]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _reordered(problem: Problem, what: str, dim: str, order: NDArray[np.intp], v
 
 
 def _parts(instance: Instance, relation: Separable, values: Values, seed: int) -> Iterator[Equation]:
-    """In reverse, and cut in two where something counts in both parts."""
+    """The equations for the reverse order, and for a cut in two, if both parts have kept elements."""
     problem, dim = instance.problem, relation.dim
     n = problem.sizes(values)[dim]
     if n < 2:
@@ -107,12 +107,12 @@ def _parts(instance: Instance, relation: Separable, values: Values, seed: int) -
 
 
 def _counts(problem: Problem, values: Values) -> bool:
-    """Whether something counts: right code may divide by what does, where the formula is 0."""
+    """Whether any element is kept: right code may divide by their number, where the formula is 0."""
     return all(np.array_equal(a, values[name]) for name, a in sound(problem, dict(values)).items())
 
 
 def _total(instance: Instance, relation: Separable, values: Values) -> Fraction:
-    """What the sum over the elements, or over a dimension, is divided by."""
+    """The divisor of the sum over the elements, or over a dimension."""
     if MEAN in instance.problem.reductions:
         return instance.total(instance.problem.parts(values))
     return Fraction(instance.problem.sizes(values)[relation.dim] if relation.reduction == MEAN else 1)
@@ -173,7 +173,9 @@ def _scaled(problem: Problem, inputs: list[str], degree: float, values: Values, 
 
 
 def _between(problem: Problem, inputs: list[str], values: Values, rng: np.random.Generator) -> Iterator[Equation]:
-    """The place here is the middle of two, at each of which some of the numbers are 0; or ⅔ of the way from a double to a half."""
+    """The equations with this point as the midpoint of two, at each of which some of the numbers are 0; or ⅔ of the way from twice to half
+    of it.
+    """
     told = " and ".join(inputs)
     if all(isinstance(d := problem.input(name).domain, Domain) and 0 in d and d.high == np.inf for name in inputs):
         masks = {name: rng.random(np.shape(values[name])) < 0.5 for name in inputs}
@@ -195,7 +197,7 @@ def _between(problem: Problem, inputs: list[str], values: Values, rng: np.random
 
 
 def _times(problem: Problem, inputs: list[str], values: Values, t: float) -> dict[str, Any] | None:
-    """The values with these inputs times a power of two; None where one leaves its domain, or the range of its dtype."""
+    """The values with these inputs times a power of two; None if one leaves its domain, or the range of its dtype."""
     there = _multiplied(inputs, t)(values)
     back = _multiplied(inputs, 1 / t)(there)
     exact = all(np.all(np.isfinite(there[name])) and np.array_equal(back[name], values[name]) for name in inputs)
@@ -203,7 +205,7 @@ def _times(problem: Problem, inputs: list[str], values: Values, t: float) -> dic
 
 
 def _multiplied(inputs: list[str], factor: float | Mapping[str, Floats]) -> Callable[[Values], dict[str, Any]]:
-    """Multiplies these inputs, or gradients for them, by a number, or entry by entry: 0 leaves nothing, not even of infinity."""
+    """Multiplies these inputs, or gradients for them, by a number, or entry by entry: 0 gives 0, also for infinity."""
 
     def times(given: Values) -> dict[str, Any]:
         found = dict(given)
@@ -227,7 +229,7 @@ def _axes(i: Input, dim: str) -> list[int]:
 
 
 def check_relations(problem: Problem) -> None:
-    """Raises UsageError where a relation names what there is not, or what cannot be moved so."""
+    """Raises UsageError if a relation names something unknown, or something that cannot be moved so."""
     for relation in problem.relations:
         claim = f"{problem.name} claims {relation}"
         match relation:

@@ -1,4 +1,4 @@
-"""Points near an example with the same signs, since code may take a logarithm there; and what else an example shows of its numbers."""
+"""Points near an example with the same signs, since code may take a logarithm; and other properties of an example's numbers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-ALIKE = 4.0
-"""Times that one entry may be another to be of its size: data and a scale that multiplies them are not equated."""
+SIMILAR_FACTOR = 4.0
+"""Factor between two entries of similar size: data and a scale that multiplies them are not equated."""
 BITS = 3
 """Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
-FARTHEST = 0.25
-"""Part of its size by which an entry is moved at most."""
+MAX_CHANGE = 0.25
+"""Largest relative change of an entry."""
 
-NEARER = (2.0**-4, -(2.0**-4), 2.0**-8, -(2.0**-8))
-"""Parts of the way to another point that is refused, and of the way back."""
+NEARER_DISTANCES = (2.0**-4, -(2.0**-4), 2.0**-8, -(2.0**-8))
+"""Relative distances towards another point that is refused, and away from it."""
 
 
 def scales(x: Floats) -> Floats:
@@ -31,19 +31,19 @@ def scales(x: Floats) -> Floats:
 
 
 def sizes(x: Floats) -> Floats:
-    """The size of each entry, of a zero its scale."""
+    """The size of each entry; for a zero its scale."""
     return np.asarray(np.where(x == 0, scales(x), x))
 
 
 def near(x: Floats, rng: np.random.Generator) -> Floats:
-    """Each entry off by up to a quarter of its size, zeros by up to a quarter of their scale."""
-    return np.asarray(x + sizes(x) * rng.uniform(-FARTHEST, FARTHEST, x.shape), dtype=x.dtype)
+    """Each entry changed by up to a quarter of its size, zeros by up to a quarter of their scale."""
+    return np.asarray(x + sizes(x) * rng.uniform(-MAX_CHANGE, MAX_CHANGE, x.shape), dtype=x.dtype)
 
 
 def on_the_way(x: NDArray[Any], there: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Another point, and points on the way to it from x: the domain of code, which refuses what is outside, may end between them."""
+    """Another point, and points on the way to it from x: the domain of code, which refuses points outside, may end between them."""
     yield there
-    for part in NEARER:
+    for part in NEARER_DISTANCES:
         yield np.asarray(x + (there - x) * part, dtype=x.dtype) if x.dtype.kind == "f" and x.shape == there.shape else there
 
 
@@ -53,19 +53,19 @@ def rounded(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 def of_few_bits(x: Floats, bits: int, rounded: Callable[[Floats], Floats] = np.round) -> Floats:
-    """Each entry with so many significant bits."""
+    """Each entry with this many significant bits."""
     mantissa, exponent = np.frexp(x.astype(np.float64))
     return np.asarray(np.ldexp(rounded(mantissa * 2**bits) / 2**bits, exponent), dtype=x.dtype)
 
 
 def tied(x: Floats, rng: np.random.Generator) -> Floats:
-    """A rounded point in which some entries of one sign, and of one size or nearly so, are equal."""
+    """A rounded point in which some entries of one sign, and of about one size, are equal."""
     y = rounded(x, rng).ravel()
     for sign in (1, -1):
         own = np.flatnonzero(np.sign(y) == sign)
         if own.size:
             first = rng.choice(own)
-            alike = own[(y[own] / y[first] <= ALIKE) & (y[first] / y[own] <= ALIKE) & (own != first)]
+            alike = own[(y[own] / y[first] <= SIMILAR_FACTOR) & (y[first] / y[own] <= SIMILAR_FACTOR) & (own != first)]
             if alike.size:
                 y[rng.choice(alike, size=rng.integers(1, alike.size + 1), replace=False)] = y[first]
     return y.reshape(x.shape)
@@ -85,50 +85,51 @@ def has_zeros(x: Floats) -> bool:
 
 
 def in_dtype(a: Any, dtype: str) -> Any:
-    """A value with its real numbers in a dtype; others are as they are."""
+    """A value with its real numbers in a dtype; others unchanged."""
     return np.asarray(a).astype(dtype)[()] if np.asarray(a).dtype.kind == "f" else a
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What an example shows of an input: a `phrase` after its name, whether numbers have it `exactly`, and numbers like others that do."""
+    """A property of an input in an example: a `phrase` after its name, a test whether numbers have it `exactly`, and similar numbers that
+    do.
+    """
 
     phrase: str
     exactly: Callable[[Floats], bool]
     restored: Callable[[Floats], Floats]
 
 
-STEP = 2.0**-16
-"""Rows that sum to 1 are made of multiples of this, whose sums no dtype rounds."""
-SORTED = 4
-"""Numbers that are in order by chance are fewer: one in 24 samples of four is."""
-ROUNDED = 4
-"""Roundings, of each number, by which a sum may miss 1."""
+SIMPLEX_STEP = 2.0**-16
+"""Rows that sum to 1 consist of multiples of this, whose sums no dtype rounds."""
+MIN_SORTED = 4
+"""Least number of values whose order is no accident: one in 24 samples of four is sorted."""
+SUM_ROUNDINGS = 4
+"""Roundings, per number, by which a sum may miss 1."""
 
 
 def shown(a: Any, *, alone: bool = False) -> Shown | None:
-    """What the numbers of an input have in common that is no accident, and that code may rely on: masks, one 1 a row, rows that sum to 1,
-    or all of them, symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a
-    few points.
+    """The common property of an input's numbers that is no accident, and that code may rely on: masks, one 1 per row, rows, or all, that
+    sum to 1, symmetry, order. None if there is none. An input that is `alone` is examined differently than by a few points.
     """
     x = np.asarray(a)
     if x.dtype.kind != "f" or not x.ndim:
         return None
-    rows = x.ndim > 0 and 1 < x.shape[-1] < ROUNDED / STEP / 8 and bool(np.all(x >= 0))
-    if rows and bool(np.all(np.abs(x.sum(-1, dtype=np.float64) - 1) <= ROUNDED * x.shape[-1] * np.finfo(x.dtype).eps)):
+    rows = x.ndim > 0 and 1 < x.shape[-1] < SUM_ROUNDINGS / SIMPLEX_STEP / 8 and bool(np.all(x >= 0))
+    if rows and bool(np.all(np.abs(x.sum(-1, dtype=np.float64) - 1) <= SUM_ROUNDINGS * x.shape[-1] * np.finfo(x.dtype).eps)):
         if bool(np.all((x == 0) | (x == 1))):
             return None if alone else _as_it_is(x, "to have one 1 a row, and zeros")
         return Shown("to sum to 1 along its rows", _sums_to_one, lambda y: _summing_to_one(y, x))
-    if x.size >= SORTED and not alone and (low := float(x.min())) in (0.0, -1.0) and set(np.unique(x).tolist()) == {low, 1.0}:
+    if x.size >= MIN_SORTED and not alone and (low := float(x.min())) in (0.0, -1.0) and set(np.unique(x).tolist()) == {low, 1.0}:
         return _as_it_is(x, f"to be {low:g} or 1")
     symmetric = x.ndim == 2 and np.array_equal(x, x.T)
-    several = x.ndim > 1 and 1 < x.size < ROUNDED / STEP / 8 and bool(np.all(x >= 0))
-    if several and abs(float(x.sum(dtype=np.float64)) - 1) <= ROUNDED * x.size * np.finfo(x.dtype).eps:
+    several = x.ndim > 1 and 1 < x.size < SUM_ROUNDINGS / SIMPLEX_STEP / 8 and bool(np.all(x >= 0))
+    if several and abs(float(x.sum(dtype=np.float64)) - 1) <= SUM_ROUNDINGS * x.size * np.finfo(x.dtype).eps:
         told = "to be symmetric, and to sum to 1" if symmetric else "to sum to 1"
         return Shown(told, lambda y: _is_joint(y, symmetric), lambda y: _joint(y, x, symmetric))
     if symmetric and np.any(x != np.diag(np.diag(x))) and np.ptp(x) > 0:
         return Shown("to be symmetric", lambda y: bool(np.array_equal(y, y.T)), lambda y: np.triu(y) + np.triu(y, 1).T)
-    if x.ndim == 1 and x.size >= SORTED and np.ptp(x) > 0:
+    if x.ndim == 1 and x.size >= MIN_SORTED and np.ptp(x) > 0:
         if np.all(np.diff(x) >= 0):
             return Shown("to ascend", lambda y: bool(np.all(np.diff(y) >= 0)), np.sort)
         if np.all(np.diff(x) <= 0):
@@ -145,14 +146,14 @@ def _sums_to_one(x: Floats) -> bool:
 
 
 def _summing_to_one(x: Floats, example: Floats) -> Floats:
-    """Rows of multiples of `STEP` near these numbers; those that are above 0 in the example stay so."""
+    """Rows of multiples of `SIMPLEX_STEP` near these numbers; those that are above 0 in the example stay so."""
     wide = np.abs(x.astype(np.float64))
     wide = np.where(wide.sum(-1, keepdims=True) > 0, wide, np.abs(example.astype(np.float64)))
-    parts = np.round(wide / wide.sum(-1, keepdims=True) / STEP)
+    parts = np.round(wide / wide.sum(-1, keepdims=True) / SIMPLEX_STEP)
     parts = np.where(example > 0, np.maximum(parts, 1), parts)
     rows = parts.reshape(-1, parts.shape[-1])
-    rows[np.arange(len(rows)), rows.argmax(1)] -= rows.sum(1) - 1 / STEP
-    return np.asarray(rows.reshape(parts.shape) * STEP, x.dtype)
+    rows[np.arange(len(rows)), rows.argmax(1)] -= rows.sum(1) - 1 / SIMPLEX_STEP
+    return np.asarray(rows.reshape(parts.shape) * SIMPLEX_STEP, x.dtype)
 
 
 def _is_joint(x: Floats, symmetric: bool) -> bool:
@@ -160,12 +161,12 @@ def _is_joint(x: Floats, symmetric: bool) -> bool:
 
 
 def _joint(x: Floats, example: Floats, symmetric: bool) -> Floats:
-    """Multiples of `STEP` near these numbers that sum to 1, and 0 where the example is: as probabilities of pairs are."""
+    """Multiples of `SIMPLEX_STEP` near these numbers that sum to 1, and 0 where the example is 0: as for joint probabilities."""
     wide = np.where(example == 0, 0.0, np.abs(x.astype(np.float64)))
     wide = wide + wide.T if symmetric else wide
     wide = wide if wide.sum() > 0 else example.astype(np.float64)
-    parts = np.where(example > 0, np.maximum(np.round(wide / wide.sum() / STEP), 1), 0)
-    off = int(parts.sum() - 1 / STEP)
+    parts = np.where(example > 0, np.maximum(np.round(wide / wide.sum() / SIMPLEX_STEP), 1), 0)
+    off = int(parts.sum() - 1 / SIMPLEX_STEP)
     if symmetric and np.any(parts != np.diag(np.diag(parts))):  # two are moved together, but for one on the diagonal if one is left
         if off % 2:
             k = int(np.argmax(np.diag(parts)))
@@ -174,10 +175,10 @@ def _joint(x: Floats, example: Floats, symmetric: bool) -> Floats:
         parts[i, j] = parts[j, i] = parts[i, j] - off / 2
     else:
         parts.ravel()[parts.argmax()] -= off
-    return np.asarray(parts * STEP, x.dtype)
+    return np.asarray(parts * SIMPLEX_STEP, x.dtype)
 
 
 def keeping(example: Any, drawn: Any, *, alone: bool) -> Any:
-    """Numbers that were drawn around an example, with what that shows."""
+    """Numbers drawn around an example, with its properties."""
     found = shown(example, alone=alone)
     return drawn if found is None else found.restored(np.asarray(drawn))[()]

@@ -1,4 +1,4 @@
-"""Small values of a problem's inputs, drawn from their domains, at which it is examined or first asked."""
+"""Small values of a problem's inputs, drawn from their domains, to examine it and for the first calls."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from verify.problem.problem import WEIGHTS, Fixed, FromExample, Input, Problem
 from verify.problem.sampling import in_dtype, near
 from verify.spec.domains import Label, Simplex
 
-OFTEN = 4
-"""One label of so many is ignored, where some may be."""
-UNIT = 64
-"""Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
+IGNORED_ONE_IN = 4
+"""One label in this many is ignored, if some may be."""
+SIMPLEX_UNIT = 64
+"""Numbers of a simplex are multiples of 1/SIMPLEX_UNIT: their sum is 1 in every dtype, in any order."""
 
 
 def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64", rare: bool = False) -> dict[str, Any]:
-    """Values at which all dimensions have this size: ordinary numbers, different from each other, or `rare` ones of the domains too.
-    Around an example they have its size; with the seed 0 it is the example.
+    """Values with all dimensions of this size: ordinary numbers, different from each other, or also `rare` ones of the domains.
+
+    Around an example they have its size; for the seed 0 it is the example.
     """
     rng = np.random.default_rng(seed)
     if problem.example is not None:
@@ -32,15 +33,15 @@ def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float
 
 
 def different(inputs: Sequence[Input], dtype: str = "float64") -> dict[str, Any]:
-    """Values at which no two dimensions have one size, so that shapes tell inputs apart."""
+    """Values in which no two dimensions have one size, so that shapes identify inputs."""
     names = dict.fromkeys(d for i in inputs for d in (*i.dims, i.domain.size if isinstance(i.domain, Label) else "1") if not d.isdigit())
     sizes, rng = {d: k for k, d in enumerate(names, 3)}, np.random.default_rng(0)
     return {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in inputs}
 
 
 def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
-    """The values with something that counts: no label is ignored where all were, and no weight 0 where those that are left were. Nothing is
-    the mean of nothing.
+    """The values with at least one kept element: not all labels are ignored, and not all weights of kept ones 0. A mean over nothing is
+    undefined.
     """
     counts: Any = True
     for i in problem.inputs:
@@ -65,11 +66,13 @@ def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.rando
 
 
 def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:
-    """The numbers that bytes stand for, the simplest for 0: of a domain those of its list, of a simplex a row that adds up to 1."""
+    """The numbers of bytes, the simplest for 0: for a domain those of its list, for a simplex a row that adds up to 1."""
     if isinstance(i.domain, Label):
         n = int(i.domain.size) if i.domain.size.isdigit() else sizes[i.domain.size]
         labels = raw.astype(np.int64) % n
-        return np.asarray(labels if i.domain.ignored is None else np.where(raw % OFTEN == OFTEN - 1, i.domain.ignored, labels))
+        return np.asarray(
+            labels if i.domain.ignored is None else np.where(raw % IGNORED_ONE_IN == IGNORED_ONE_IN - 1, i.domain.ignored, labels)
+        )
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
     if isinstance(i.domain, Fixed):
@@ -80,10 +83,10 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
 
 
 def _rows(parts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Multiples of 1/UNIT in proportion to the parts, up to what the first of the greatest takes; a corner where all are 0."""
+    """Multiples of 1/SIMPLEX_UNIT proportional to the parts, the rest given to the first of the greatest; a corner if all are 0."""
     total = np.maximum(parts.sum(axis=-1, keepdims=True), 1)
-    found = parts * UNIT // total
+    found = parts * SIMPLEX_UNIT // total
     first = np.argmax(parts, axis=-1, keepdims=True)
-    rest = UNIT - found.sum(axis=-1, keepdims=True)
+    rest = SIMPLEX_UNIT - found.sum(axis=-1, keepdims=True)
     np.put_along_axis(found, first, np.take_along_axis(found, first, -1) + rest, -1)
-    return np.asarray(found / UNIT)
+    return np.asarray(found / SIMPLEX_UNIT)

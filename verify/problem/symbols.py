@@ -1,4 +1,4 @@
-"""Arrays of sympy expressions that compute as numpy's arrays do: operators, sums, products of matrices, and elementwise functions."""
+"""Arrays of sympy expressions that compute like numpy's arrays: operators, sums, products of matrices, and elementwise functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ELEMENTWISE: dict[np.ufunc, Any] = {
     np.less: _one(sympy.Lt, 2), np.less_equal: _one(sympy.Le, 2),
     np.logical_and: _one(sympy.And, 2), np.logical_or: _one(sympy.Or, 2), np.logical_not: _one(sympy.Not),
 }  # fmt: skip
-"""What numpy's functions are, entry by entry."""
+"""The symbolic counterparts of numpy's elementwise functions."""
 
 
 class Symbols(np.ndarray):
@@ -57,18 +57,18 @@ class Symbols(np.ndarray):
         return (self[k] for k in range(len(self)))
 
     def _sympy_(self) -> Any:
-        """One expression alone is one to sympy, too."""
+        """The expression, for sympy, if the array holds only one."""
         if self.ndim:
             raise sympy.SympifyError(f"an array of shape {self.shape}")
         return self.item()
 
     def mean(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:  # type: ignore[override]  # as far as it is asked of symbols
-        """The sum over the number of what is summed: numpy's own would divide by a float."""
+        """The sum divided by the number of entries: numpy's own would divide by a float."""
         total = self.sum(axis=axis, keepdims=keepdims)
         return total / sympy.Integer(self.size // max(1, np.size(total)))
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, **_: Any) -> Any:  # type: ignore[override]  # as far as it is asked of symbols
-        """The mean of squares of what is left when the mean is taken away."""
+        """The mean of squared deviations from the mean."""
         squares = (self - self.mean(axis=axis, keepdims=True)) ** 2
         total = squares.sum(axis=axis, keepdims=keepdims)
         return total / sympy.Integer(self.size // max(1, np.size(total)) - ddof)
@@ -86,12 +86,12 @@ class Symbols(np.ndarray):
         return _along(self, sympy.Min, axis, keepdims)
 
     def applyfunc(self, f: Callable[[Any], Any]) -> Symbols:
-        """A function of each entry, as sympy's arrays have it."""
+        """The function of each entry, as sympy's arrays have it."""
         return array(_one(f)(np.asarray(self)))
 
 
 def _wrapped(found: Any) -> Any:
-    """An expression alone as an array without dimensions, so that numpy's functions take it; numbers stay what they are."""
+    """A single expression as an array without dimensions, so that numpy's functions accept it; numbers stay."""
     return array(found) if isinstance(found, (np.ndarray, sympy.Expr)) else found
 
 
@@ -100,12 +100,12 @@ UNKNOWN = {np.sign, np.floor, np.ceil, np.rint, np.mod, np.remainder, np.floor_d
 
 
 def array(entries: Any) -> Symbols:
-    """Entries as an array of expressions."""
+    """The entries as an array of expressions."""
     return np.asarray(entries, dtype=object).view(Symbols)
 
 
 def named(name: str, shape: Sequence[int]) -> Any:
-    """An array of real symbols, `x_0_1` of x; `x` where it has no dimensions."""
+    """An array of real symbols, `x_0_1` of x; `x` without dimensions."""
     found = np.empty(shape, dtype=object)
     for at in np.ndindex(*shape):
         found[at] = sympy.Symbol("_".join([name, *map(str, at)]), real=True)
@@ -148,11 +148,11 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.where: _where, np.clip: _clip, np.linalg.norm: _norm,
     **{getattr(np, name): _method(name) for name in ("mean", "var", "std", "max", "min")},
 }  # fmt: skip
-"""What numpy's functions of whole arrays are, where its own code would ask whether a symbol is true."""
+"""The symbolic counterparts of numpy's functions of whole arrays, where its own code would test a symbol for truth."""
 
 
 def entries(given: Any) -> tuple[list[Any], tuple[int, ...]]:
-    """The entries of what a formula returned, in C order, and its shape: nested lists, arrays of numpy's and sympy's, one expression."""
+    """The entries of a formula's result, in C order, and its shape: of nested lists, arrays of numpy's or sympy's, or one expression."""
     if isinstance(given, sympy.NDimArray):
         return list(sympy.flatten(given.tolist())) if given.shape else [given[()]], tuple(given.shape)
     if isinstance(given, sympy.MatrixBase):

@@ -1,1 +1,1 @@
-"""Proved, not only tested: a gradient's code is the derivative of a loss's code, for all real inputs of a shape, off kinks."""
+"""Proofs instead of tests: a gradient's code is the derivative of a loss's code, for all real inputs of a shape, off kinks."""

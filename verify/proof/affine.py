@@ -1,7 +1,7 @@
-"""Finds sign patterns that no real numbers have, by linear programs over affine forms.
+"""Sign patterns that no real numbers have, detected by linear programs over affine forms.
 
-The forms are in what is not affine, each a number of its own that may be known not to be negative. What is infeasible for such numbers is
-infeasible for what they stand for.
+The variables of the forms are expressions that are not affine, each treated as an independent number that may be known to be nonnegative. A
+pattern that is infeasible for independent numbers is infeasible for the expressions.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from verify.proof.path import Path
 
 POSITIVE = {"sqrt", "square", "ndtr", "rsqrt"}
-"""Primitives that are nowhere negative."""
+"""Primitives that are never negative."""
 POSITIVE_BY_EXP = {"exp", "logistic", "softplus", "cosh"}
-"""Those that are made of the exponential of their operand: that of log x is x, which is positive on this path alone."""
-LONG = 400
-"""Bits of a coefficient, beyond which a form is a number of its own."""
+"""Primitives made of the exponential of their operand: that of log x is x, which is positive on this path only."""
 TOLERANCE = 1e-9
 
 Parts = Mapping[Any, Fraction]
@@ -30,14 +28,14 @@ Parts = Mapping[Any, Fraction]
 
 @dataclass(frozen=True)
 class Affine:
-    """Σ `parts` + `constant`; the parts are keyed by the values of elements."""
+    """Σ `parts` + `constant`; the keys of the parts are values of elements."""
 
     parts: Parts
     constant: Fraction
 
     @property
     def line(self) -> tuple[Any, Fraction]:
-        """A key that forms share which differ by a factor and a constant, and the factor."""
+        """A key shared by forms that differ by a factor and a constant, and the factor."""
         if not self.parts:
             return None, Fraction(1)
         first = min(self.parts, key=_order)
@@ -50,14 +48,14 @@ def _order(key: Any) -> int:
 
 
 class Forms:
-    """Those of the registers of one path. `positive` collects keys of what is not negative."""
+    """The affine forms of the registers of one path. `positive` collects the keys of nonnegative variables."""
 
     def __init__(self, path: Path, positive: set[Any]) -> None:
         self.path, self.positive, self.known = path, positive, dict[int, Affine]()
         self.elements: dict[Any, Element] = {}  # by their keys
 
     def of(self, register: int) -> Affine:
-        """The form of a register that has been computed."""
+        """The form of a computed register."""
         waiting = [register]
         while waiting:
             r = waiting[-1]
@@ -122,11 +120,11 @@ class Forms:
         return Affine({element.v: Fraction(1)}, Fraction(0))
 
     def is_positive(self, x: Affine) -> bool:
-        """Whether it is certainly nowhere negative."""
+        """Whether a form is certainly nonnegative."""
         return x.constant >= 0 and all(c > 0 and k in self.positive for k, c in x.parts.items())
 
     def apart(self, x: int, y: int) -> Affine:
-        """That of a difference."""
+        """The form of the difference x − y."""
         return _sum(((self.of(x), Fraction(1)), (self.of(y), Fraction(-1))))
 
 
@@ -141,7 +139,7 @@ def _sum(terms: Iterable[tuple[Affine, Fraction]]) -> Affine:
 
 
 def contradicts(x: Affine, above: bool, others: Iterable[tuple[Affine, bool]]) -> bool:
-    """Whether a form cannot have a sign beside one that differs from it by a factor and a constant."""
+    """Whether a form cannot have a sign together with another form that differs from it by a factor and a constant."""
     key, factor = x.line
     if key is None:
         return False
@@ -155,12 +153,14 @@ def contradicts(x: Affine, above: bool, others: Iterable[tuple[Affine, bool]]) -
 
 
 def _bounds(constant: Fraction, above: bool) -> tuple[Any, Any]:
-    """Where t + constant is above 0, or below."""
+    """The interval where t + constant is above 0, or below."""
     return (-constant, float("inf")) if above else (float("-inf"), -constant)
 
 
 def infeasible(signs: Sequence[tuple[Affine, bool]], positive: set[Any]) -> bool:
-    """Whether no numbers have all these signs, certified: a sum of the forms with positive weights, which would be positive, is not."""
+    """Whether no numbers have all these signs, with a certificate: a sum of the forms with positive weights, which would be positive, is
+    not.
+    """
     from scipy.optimize import linprog
 
     rows = [(x if above else _sum(((x, Fraction(-1)),))) for x, above in signs]
@@ -183,7 +183,7 @@ def infeasible(signs: Sequence[tuple[Affine, bool]], positive: set[Any]) -> bool
 
 
 def inside(signs: Sequence[tuple[Affine, bool]], known: Collection[Any]) -> dict[Any, float] | None:
-    """Numbers that have all these signs, as floats, where the forms are of nothing else than what is `known`."""
+    """Numbers that have all these signs, as floats, if the forms only contain `known` variables."""
     from scipy.optimize import linprog
 
     keys = list(dict.fromkeys(k for x, _ in signs for k in x.parts))
@@ -198,7 +198,7 @@ def inside(signs: Sequence[tuple[Affine, bool]], known: Collection[Any]) -> dict
 
 
 def solved(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction] | None:
-    """A solution of linear equations, exactly; None where there is none, or what is free is not 0 in the end."""
+    """An exact solution of linear equations; None if there is none, or free variables do not end as 0."""
     rows, n = [[*r, b] for r, b in zip(matrix, right, strict=True)], len(matrix[0]) if matrix else 0
     pivots: list[int] = []
     for column in range(n):

@@ -1,7 +1,7 @@
-"""What the numbers in code stand for: 0.1 is a tenth, 0.3333333333333333 a third, 2.5066282746310002 the root of 2π.
+"""The meaning of numbers in code: 0.1 is a tenth, 0.3333333333333333 a third, 2.5066282746310002 the root of 2π.
 
-A number that the language has rounded before the code got it is read as the plain number that it is nearest to, where there is one; all
-others are what they are. Each reading is told with the claim.
+A number that was rounded before the code got it is read as the nearest simple number, if there is one; all others are exact. Each reading
+is part of the claim.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from verify.proof.field import Element, Field
 
 BITS = 24
-"""Significant bits of a float that is what it is."""
+"""Most significant bits of a float that is taken as exact."""
 DIGITS = 12
-"""Decimal digits of one that is meant as it is written."""
+"""Most decimal digits of a number that is meant as written."""
 DENOMINATOR = 1000
 ROOTED = 400
-"""The greatest denominator of a fraction, and numerator and denominator of one under a root."""
+"""Greatest denominator of a fraction, and numerator and denominator under a root."""
 ULPS = 4.0
 DIVISORS = (1, 3, 6, 7, 9, 11, 12)
-"""Whole numbers by which a decimal may have been divided before, as in c²/6."""
-SHORT = 9
-"""Decimal digits of what was divided."""
-ROUNDED = 2.0
-"""Ulps that it may be off by."""
+"""Whole numbers by which a decimal may have been divided, as in c²/6."""
+DIVIDEND_DIGITS = 9
+"""Decimal digits of a dividend."""
+MAX_ULPS = 2.0
+"""Largest distance in ulps."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A number that a float is read as: √(`under`)·√π^`pis`, a fraction, a named number or log of a whole one; and in words."""
+    """The number that a float is read as: √(`under`)·√π^`pis`, a fraction, a named number or the log of a whole one; and in words."""
 
     text: str
     fraction: Fraction | None = None
@@ -59,7 +59,7 @@ class Reading:
 
 
 def read(value: Fraction) -> Reading:
-    """What a constant of a tape stands for."""
+    """The reading of a constant of a tape."""
     x = float(value)
     plain = Reading(_in_words(value), fraction=value)
     if Fraction(x) != value or value.denominator == 1 or frexp(x)[0] * 2.0**BITS % 1 == 0:
@@ -89,15 +89,15 @@ def read(value: Fraction) -> Reading:
         if 1 < whole <= DENOMINATOR and abs(exp(x) - whole) <= ULPS * 2 * ulp(exp(x)):
             return Reading(f"log {whole}", log=whole)
     for k in DIVISORS:
-        told = f"{x * k:.{SHORT}g}"
+        told = f"{x * k:.{DIVIDEND_DIGITS}g}"
         quotient = Fraction(told) / k
-        if abs(float(quotient) - x) <= ROUNDED * ulp(x):
+        if abs(float(quotient) - x) <= MAX_ULPS * ulp(x):
             return Reading(told if k == 1 else f"{told}/{k}", fraction=quotient)
     return plain
 
 
 def _root(q: Fraction) -> Fraction | None:
-    """The root of a square."""
+    """The rational root of a square."""
     found = Fraction(isqrt(q.numerator), isqrt(q.denominator))
     return found if found * found == q else None
 

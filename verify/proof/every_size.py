@@ -1,7 +1,7 @@
-"""Every number of examples: the proof of one example's expression, and at which sizes the record is the sum of these.
+"""Every number of examples: the proof of one example's expression, and the sizes at which the record is the sum of these.
 
-What is proved is a sentence about records: whenever a record is the sum over its examples of expressions that are proved, the gradient is
-the derivative. At which sizes and labels it is such a sum is looked up, never concluded.
+The theorem is about records: whenever a record is the sum over its examples of expressions that are proved, the gradient is the derivative.
+At which sizes and labels it is such a sum is checked, never inferred.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from verify.proof.explore import random_numbers
 from verify.proof.field import Unsaid
 from verify.proof.proved import Proof, prove
 from verify.proof.shapes import choices, on_simplex
-from verify.proof.sums import INPUT, NUMBER, SHARED, SIZE, Apart, Expressions, NoSum, Piece, Template, tape_of
+from verify.proof.sums import ALL_EXAMPLES, INPUT, NUMBER, SIZE, Apart, Expressions, NoSum, Piece, Template, tape_of
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced
 from verify.traced.array import lifted
@@ -34,24 +34,24 @@ from verify.traced.record import followed, inputs_of, is_recorded
 from verify.traced.recorder import Recorder
 
 EXAMPLES = "n"
-"""The dimension of examples, as it is declared."""
-FIRST, SECOND = 2, 3
-"""The sizes from which it is seen which constants follow the number of examples."""
-SIZES = (1, FIRST, SECOND, 4, 5, 6, 7, 8, 128)
-"""At which the record is looked at."""
-DRAWN = 64
-"""Records of the first two sizes in all, of code that goes on by comparisons, to meet all that one example decides."""
+"""The name of the dimension of examples in declarations."""
+FIRST_SIZE, SECOND_SIZE = 2, 3
+"""The sizes that show which constants depend on the number of examples."""
+SIZES = (1, FIRST_SIZE, SECOND_SIZE, 4, 5, 6, 7, 8, 128)
+"""The sizes at which the record is examined."""
+MAX_RECORDS = 64
+"""Number of records of the first two sizes, for code that branches on comparisons, to meet all branches of one example."""
 MOST_PATTERNS = 32
-"""Patterns of labels of one size that are all recorded; of others each label throughout, all of them in turn, and drawn ones."""
+"""Most patterns of labels of one size that are all recorded; otherwise each label throughout, all of them in turn, and drawn ones."""
 MOST_ALIKE = 9
-"""The size from which on labels are drawn alone."""
-LATE = "its records at other sizes take longer than the limit"
+"""The size from which on labels are only drawn."""
+TOO_LATE = "its records at other sizes take longer than the limit"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Every:
-    """At which `sizes` of a dimension the record is a sum over examples of terms that are proved, up to which of them at `all_labels`, on
-    `some_signs` of what the code goes on by, and log₂ of the `error` of that; or `why` nothing is said of other sizes than one.
+    """The `sizes` of a dimension at which the record is a sum over examples of proved terms, the largest with `all_labels`, whether only
+    `some_signs` of the comparisons were met, and log₂ of the `error`; or `why` nothing is claimed for other sizes.
     """
 
     dimension: str
@@ -71,7 +71,7 @@ class Every:
         return f"every {self.dimension} {where}: error ≤ 2^{self.error:g}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As the report has it."""
+        """The result for the report."""
         found: dict[str, Any] = {"scope": "every size" if self.why is None else "shape", "dimension": self.dimension}
         found |= {
             "recorded": list(self.sizes),
@@ -84,7 +84,7 @@ class Every:
 
 
 def _in_words(sizes: Sequence[int]) -> str:
-    """1 to 8 and 128."""
+    """The sizes in words, such as 1 to 8 and 128."""
     runs: list[list[int]] = []
     for n in sizes:
         if runs and runs[-1][-1] == n - 1:
@@ -108,9 +108,9 @@ def at_every_size(
     seed: int = 0,
     limit: float = inf,
 ) -> Every | None:
-    """Whether what is proved at the `sizes` of dimensions is so at every number of examples whose record is a sum over them. That is looked
-    up at some, `also` at one of the caller's. `pattern` makes of values what the code takes, as it does for a proof, in which some inputs
-    were `held`; the rest is as `prove` has it. None where no dimension is one of examples.
+    """Whether the claim proved at the `sizes` of dimensions holds at every number of examples whose record is a sum over them. That is
+    checked at some sizes, including the caller's size `also`. `pattern` turns values into the code's arguments, as for a proof in which
+    some inputs were `held`; the other arguments are those of `prove`. None if no dimension is one of examples.
     """
     deadline = time.process_time() + limit
     dimension = next((d for i in inputs for d in i.dims if d.lower() == EXAMPLES), None)
@@ -131,7 +131,7 @@ def at_every_size(
 
 
 class _Noting(Recorder):
-    """A recorder that notes the truths by which the code goes on, and how they turned out."""
+    """A recorder that notes the truth values on which the code branches, and their outcomes."""
 
     def decide(self, registers: Any, values: Any) -> NDArray[np.bool_]:
         """See `Recorder`."""
@@ -140,11 +140,11 @@ class _Noting(Recorder):
 
 
 Terms = tuple[int, ...]
-"""Expressions: of the loss, of the code's own value if that is asked for, and of each entry of the gradient."""
+"""Expressions: of the loss, of the code's own value if it is needed, and of each entry of the gradient."""
 Label = tuple[Any, ...]
 """The whole numbers of one example."""
 Kind = tuple[Label, frozenset[tuple[int, bool]]] | None
-"""Of an example: its label, and the comparisons of its numbers by which the code went on; None of what is shared."""
+"""The kind of an example: its label, and the comparisons of its numbers on which the code branched; None for shared terms."""
 
 
 @dataclass(eq=False)
@@ -169,7 +169,7 @@ class _Records:
         self.axes = [i.dims.index(self.dimension) if self.dimension in i.dims else None for i in self.named]
         self.labelled: list[Input] = []
         self.goes_on = False  # by comparisons of numbers
-        self.example = self._given(FIRST, np.random.default_rng(0))
+        self.example = self._given(FIRST_SIZE, np.random.default_rng(0))
         self.recorded = [is_recorded(a, k < self.code.variables) for k, a in enumerate(self.example)]
         for i, a, axis, recorded in zip(self.named, self.example, self.axes, self.recorded, strict=True):
             known = choices(i, self.sizes)
@@ -193,7 +193,7 @@ class _Records:
 
     @cached_property
     def labels(self) -> list[Label]:
-        """All that one example may have: of each input that has whole numbers its own."""
+        """All labels of one example: combinations of the values of each input with whole numbers."""
         one = {**self.sizes, self.dimension: 1}
         each = [list(product(choices(i, one), repeat=prod(i.shape(one)))) for i in self.labelled]
         found = list(product(*each))
@@ -202,13 +202,13 @@ class _Records:
         return found
 
     def _patterns(self, n: int, rng: np.random.Generator) -> tuple[list[Sequence[Label]], bool]:
-        """Labels of n examples; and whether these are all that there are."""
+        """Labels of n examples; and whether these are all patterns."""
         k = len(self.labels)
         if k**n <= MOST_PATTERNS:
             return list(product(self.labels, repeat=n)), True
         at_random = tuple(self.labels[j] for j in rng.integers(0, k, n))
         throughout = [(label,) * n for label in self.labels]
-        if n > SECOND:
+        if n > SECOND_SIZE:
             return [at_random, *(throughout if n < MOST_ALIKE else ())], False
         in_turn = [tuple(self.labels[(j + t) % k] for j in range(n)) for t in range(k)]
         return [*in_turn, *throughout, at_random], False
@@ -216,14 +216,16 @@ class _Records:
     # Records
 
     def compared(self, sizes: Sequence[int]) -> int | None:
-        """Finds the `terms` that the records at all of these sizes have in common; up to which size all labels were looked at, where there
-        are some. Raises NoSum, NotTraced.
+        """Finds the common `terms` of the records at all these sizes; returns the largest size with all labels, if there are labels. Raises
+        NoSum, NotTraced.
         """
-        known = {n: self._at(n) for n in (FIRST, SECOND)}
+        known = {n: self._at(n) for n in (FIRST_SIZE, SECOND_SIZE)}
         first, second = (terms for terms, _ in known.values())
         if first.keys() != second.keys():
-            raise NoSum(f"its records at {FIRST} examples and at {SECOND} have not the same labels, or comparisons that it goes on by")
-        template = Template(self.e, (FIRST, SECOND))
+            raise NoSum(
+                f"its records at {FIRST_SIZE} examples and at {SECOND_SIZE} have not the same labels, or comparisons that it goes on by"
+            )
+        template = Template(self.e, (FIRST_SIZE, SECOND_SIZE))
         self.terms = {kind: tuple(map(template.common, x, second[kind])) for kind, x in first.items()}
         complete, all_labels = True, 0
         for n in sizes:
@@ -232,27 +234,25 @@ class _Records:
             all_labels = n if complete else all_labels
             due = {kind: tuple(template.at(x, n) for x in self.terms[kind]) for kind in found if kind in self.terms}
             if found.keys() != due.keys() or not self._is_same(found, due, n):
-                raise NoSum(f"its record at {n} example{'' if n == 1 else 's'} is another one than at {FIRST}")
+                raise NoSum(f"its record at {n} example{'' if n == 1 else 's'} is another one than at {FIRST_SIZE}")
         return all_labels if self.labelled else None
 
     def _is_same(self, found: dict[Kind, Terms], due: dict[Kind, Terms], n: int) -> bool:
-        """Whether records have the terms that they must have. Of one example its terms and those that are shared are one sum: which number
-        is whose is not seen.
-        """
+        """Whether records have the expected terms. For one example its terms and the shared ones are one sum and cannot be separated."""
         e = self.e
         if n == 1:
             found, due = (_with_shared(e, terms) for terms in (found, due))
         return all(x == y or e.normal(x) == e.normal(y) for kind in due for x, y in zip(found[kind], due[kind], strict=True))
 
     def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:
-        """By kind the terms of an example, and those that are shared; and whether all labels were looked at."""
+        """The terms of an example by kind, with the shared ones; and whether all labels were examined."""
         rng, found = np.random.default_rng(n), dict[Kind, Terms]()
         patterns, whole = self._patterns(n, rng)
-        for k, labels in enumerate(patterns * (max(1, DRAWN // len(patterns)) if n in (FIRST, SECOND) else 2)):
+        for k, labels in enumerate(patterns * (max(1, MAX_RECORDS // len(patterns)) if n in (FIRST_SIZE, SECOND_SIZE) else 2)):
             if k >= len(patterns) and not self.goes_on:
                 break
             if time.process_time() > self.deadline:
-                raise NoSum(LATE)
+                raise NoSum(TOO_LATE)
             for kind, terms in self._taken_apart(n, self._given(n, rng, labels), labels):
                 if found.setdefault(kind, terms) != terms:
                     what = "what its examples share" if kind is None else "one example's part"
@@ -273,10 +273,10 @@ class _Records:
             out = out[1:] if self.answer is not None else out
         if recorder.inspected or recorder.printed or random_numbers() != numbers:
             raise NoSum("it asks for more of its numbers than a record has")
-        entries = {r: (SHARED, self.e.of(NUMBER, Fraction(x))) for x, r in recorder.guards.items()}
+        entries = {r: (ALL_EXAMPLES, self.e.of(NUMBER, Fraction(x))) for x, r in recorder.guards.items()}
         for k, (rs, axis) in enumerate(zip(registers, self.axes, strict=True)):
             if rs is not None:
-                rows = [(SHARED, rs)] if axis is None else enumerate(np.moveaxis(rs, axis, 0))
+                rows = [(ALL_EXAMPLES, rs)] if axis is None else enumerate(np.moveaxis(rs, axis, 0))
                 entries |= {int(r): (who, self.e.of(INPUT, k, place)) for who, row in rows for place, r in enumerate(row.ravel())}
         apart = Apart(self.e, b, entries, n)
         values = [apart.part(int(_registers(recorder, value, ()))) for value in returned]
@@ -302,27 +302,27 @@ class _Records:
         yield None, tuple(terms)
 
     def _paths(self, apart: Apart, recorder: Recorder) -> dict[int, list[tuple[int, bool]]]:
-        """By example the comparisons that the code went on by."""
+        """By example the comparisons on which the code branched."""
         found: dict[int, list[tuple[int, bool]]] = {}
         for r, truth in recorder.decided.items():
             p = apart.part(r)
             if p.coupled is not None or p.who is None or p.whole is None:
                 raise NoSum("it goes on by a comparison of two examples", p.coupled)
-            if p.who == SHARED and not apart.is_constant(r):
+            if p.who == ALL_EXAMPLES and not apart.is_constant(r):
                 raise NoSum("it goes on by a comparison of what its examples share")
-            if p.who != SHARED:
+            if p.who != ALL_EXAMPLES:
                 self.goes_on = True
                 found.setdefault(p.who, []).append((p.whole, truth))
         return found
 
 
 def _with_shared(e: Expressions, of: dict[Kind, Terms]) -> dict[Kind, Terms]:
-    """The sums of an example's terms and those that are shared."""
+    """The sums of an example's terms and the shared ones."""
     return {kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind is not None}
 
 
 def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Of what was returned in place of an array of this shape."""
+    """The registers of a result in place of an array of this shape."""
     found = lifted(recorder, returned).registers
     if found.size != prod(shape):
         raise NoSum(f"it returns {found.size} numbers, where {prod(shape)} are due")
@@ -330,8 +330,8 @@ def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDA
 
 
 def _of_one(p: Piece, example: int) -> int:
-    """The expression of a slope by an entry of an example."""
-    if p.whole is None or p.who not in (example, SHARED):
+    """The expression of a slope in an entry of an example."""
+    if p.whole is None or p.who not in (example, ALL_EXAMPLES):
         raise NoSum("the gradient by the numbers of one example takes those of another")
     return p.whole
 
@@ -340,17 +340,17 @@ def _of_one(p: Piece, example: int) -> int:
 
 
 def _where(e: Expressions, decided: frozenset[tuple[int, bool]], terms: Sequence[int]) -> list[int]:
-    """The terms where comparisons turn out as they did, and 0 elsewhere."""
+    """The terms where comparisons have this outcome, and 0 elsewhere."""
     for truth, outcome in sorted(decided):
         terms = [e.operation("where", truth, *((x, e.zero) if outcome else (e.zero, x))) for x in terms]
     return list(terms)
 
 
 def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: float) -> Proof:
-    """The proof of the terms of each kind, each with its part of what is shared: as code of one example and of the number of all."""
+    """The proof of the terms of each kind, each with its part of the shared terms: as code of one example and of the number of all."""
     code, e, axes = records.code, records.e, records.axes
     if limit <= 0:
-        raise NoSum(LATE)
+        raise NoSum(TOO_LATE)
     ones = [a if axis is None else np.take(a, 0, axis) for a, axis in zip(records.example, axes, strict=True)]
     taken = [k for k, is_number in enumerate(records.recorded) if is_number]
     entries = [e.of(INPUT, k, place) for k in taken for place in range(np.size(ones[k]))]
@@ -376,7 +376,7 @@ def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: fl
 
     names = (*(code.names[k] for k in taken), "the number of examples", "the label")
     terms = Code(loss, names, gradient, variables=code.variables, both=answer)
-    given = dict(zip(names, (*(ones[k] for k in taken), float(FIRST)), strict=False))
+    given = dict(zip(names, (*(ones[k] for k in taken), float(FIRST_SIZE)), strict=False))
     ends = {**bounds, names[-2]: (0.0, inf)}
     how: dict[str, Any] = {"bounds": ends, "seed": seed, "limit": limit, "answer": answer if values == 2 else None}
     how["simplex"] = on_simplex([i for i in records.inputs if records.dimension not in i.dims[-1:]])

@@ -1,8 +1,8 @@
-"""Every sign pattern of a loss's code and its gradient's: is the one the derivative of the other, as functions of real numbers?
+"""Every sign pattern of a loss's code and its gradient's: is one the derivative of the other, as functions of real numbers?
 
-The code runs on recorded inputs. Each comparison of numbers that depend on these asks for the sign of a difference, an *atom*: differences
-that are rational multiples of each other are one, whichever way they are computed. Runs go through all signs of all atoms, depth first;
-what is computed on each is compared in a prime field (`verify.proof.field`).
+The code runs on recorded inputs. Each comparison of numbers that depend on them asks for the sign of a difference, an *atom*: differences
+that are rational multiples of each other are one atom, however they are computed. Runs go through all signs of all atoms, depth first; the
+results of each are compared in a prime field (`verify.proof.field`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from verify.proof.constants import Reading, read
 from verify.proof.field import PRIMES, Branches, Budget, Element, Field, Tied, Undefined, Unsaid, Unsuited, prime
 from verify.proof.path import Above, Inseparable, Open, Path, Places
 from verify.proof.samples import Samples
-from verify.proof.square_roots import MOST, Missing, Roots
+from verify.proof.square_roots import MAX_ROOTS, Missing, Roots
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder
@@ -33,21 +33,21 @@ from verify.traced.record import followed, inputs_of
 from verify.traced.recorder import NotTraced, Recorder
 
 POINTS = 2
-"""Points of the field at which all is computed: the second tells apart what is a multiple of what."""
-PASSED = 40
-"""Points at which a root exists, after which it is taken for one that always does."""
+"""Points of the field at which everything is computed: the second shows which values are multiples of which."""
+MIN_POINTS = 40
+"""Points at which a root exists, after which it is assumed to exist always."""
 PRIMES_TRIED = 16
 MOST_FACTORS = 12
-"""Differences of a pattern among which one is looked for that is a product of two."""
+"""Most differences of a pattern among which products of two are searched."""
 MOST_TIED = 24
-"""Beginnings anew by comparisons that cannot stay open, after which none does."""
-MOVED = 2.0**-10
-"""How far a loss may move without the tiny numbers that are added, as a part of its size."""
+"""Restarts because of comparisons that cannot stay open, after which none stays open."""
+MAX_LOSS_CHANGE = 2.0**-10
+"""Relative change of a loss that is allowed when the tiny added numbers are dropped."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sign:
-    """One atom of a path: the register `x` is above `y`, or below. It is `assumed` to be positive itself, or negative."""
+    """One atom of a path: the register `x` is above `y`, or below. The atom itself is `assumed` to be positive, or negative."""
 
     atom: int
     assumed: bool
@@ -58,9 +58,8 @@ class Sign:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaf:
-    """One pattern: its signs, the entries of the gradient that are not what they must be, and the registers of what was compared. `same`:
-    that the code's own value is the loss. It stands for both signs of each of so many atoms that are `open`; those of `either` are known by
-    registers.
+    """One pattern: its signs, the wrong entries of the gradient, and the compared registers. `same` says that the code's own value is the
+    loss. It stands for both signs of each of the `open` atoms; those of `either` are known by registers.
     """
 
     given: tuple[Any, ...]
@@ -78,10 +77,10 @@ class Leaf:
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; `answer`, in place of `gradient`, a number
-    that must be the loss, and these. The first `variables` of the arrays are differentiated. `patterns` are the arguments with each choice
-    of labels. Numbers beside the variables are any, any with rows that add up to 1 on a `simplex`, or as they are if `held`; tiny ones that
-    are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers
-    that it draws.
+    that must be the loss, and these. The first `variables` arrays are differentiated. `patterns` are the arguments with each choice of
+    labels. Other numbers are arbitrary, arbitrary with rows that add up to 1 (`simplex`), or as given (`held`); tiny added ones are
+    arbitrary (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers that it
+    draws.
     """
 
     loss: Callable[..., Any]
@@ -98,7 +97,7 @@ class Question:
 
 
 def random_numbers() -> Any:
-    """How the generators stand that all code of a process shares."""
+    """The state of the global generators."""
     found: Any = np.random.get_state(legacy=False)  # noqa: NPY002  # the legacy global state is the one that code may draw from
     return found["state"]["key"].tobytes(), found["state"]["pos"], found["has_gauss"], random.getstate()
 
@@ -116,7 +115,7 @@ class Late(BaseException):
 
 
 class Following(Recorder):
-    """A recorder whose comparisons turn out as a path has them."""
+    """A recorder whose comparisons have the outcomes of a path."""
 
     path: Path
     raised: BaseException | None = None
@@ -139,7 +138,7 @@ class Following(Recorder):
 
 @dataclass(eq=False)
 class Answers:
-    """The signs of one path, as they were found: for roots that are looked for at other points."""
+    """The signs of one path as they were found, to search roots at other points."""
 
     answers: Mapping[tuple[int, int], Above]
     maxima: set[Any]
@@ -165,7 +164,7 @@ class Answers:
 
 @dataclass(eq=False)
 class Explorer:
-    """See `leaves`."""
+    """The exploration of all patterns: see `leaves`."""
 
     question: Question
     seed: int = 0
@@ -201,7 +200,7 @@ class Explorer:
         return f"point {self.seed} {k}".encode()
 
     def _anew(self) -> None:
-        """At other points nothing is known of what was compared."""
+        """Restarts at other points, where nothing is known about comparisons."""
         self.f = Field(self._p, self._seeds, Roots(), self.budget)
         for answers, tag in self._places:
             self._ask(self.f, answers, tag)
@@ -214,7 +213,7 @@ class Explorer:
         self._elements = self._inputs(self.f)
 
     def _inputs(self, f: Field) -> dict[int, Element]:
-        """Free elements, or what the inputs are held at."""
+        """The elements of the inputs: free ones, or the values that they are held at."""
         q, found = self.question, dict[int, Element]()
         for k, (registers, a) in enumerate(zip(self.inputs, q.patterns[0], strict=True)):
             if registers is None:
@@ -228,7 +227,7 @@ class Explorer:
 
     @property
     def variables(self) -> list[int]:
-        """The registers that derivatives are taken by."""
+        """The registers in which derivatives are taken."""
         return [r for x in self.inputs[: self.question.variables] if x is not None for r in x.ravel().tolist()]
 
     # Signs
@@ -270,7 +269,7 @@ class Explorer:
             raise Inseparable(path.alike(free))
 
     def _stays_open(self, n: int, *, decided: bool) -> bool:
-        """Whether an atom that has no sign on this path has both on it."""
+        """Whether an atom without a known sign stays open on this path, for both signs."""
         if decided and n in self._open:
             raise Tied(frozenset((n,)))
         if self._stay_open and not decided and self._atom_keys[n] not in self._tied:
@@ -279,7 +278,7 @@ class Explorer:
         return False
 
     def _by_assignments(self, path: Path, d: Element, x: int, y: int, *, decided: bool) -> Above:
-        """The sign of what depends on bits: for each assignment of a few."""
+        """The sign of a difference that depends on bits: for each assignment of a few."""
         if decided or not isinstance(d, Branches):
             raise Tied(d.bits)
         self._separable(path, x, y)
@@ -308,7 +307,7 @@ class Explorer:
         return n, sign
 
     def _known_sign(self, path: Path, x: Affine) -> bool | None:
-        """The sign that an atom has beside those that are assumed; None where it may have either. Both may be impossible."""
+        """The sign of an atom that follows from the assumed ones; None if it may have either. Both may be impossible."""
         if path.forms.is_positive(x):
             return True
         if path.forms.is_positive(Affine({k: -c for k, c in x.parts.items()}, -x.constant)):
@@ -320,12 +319,16 @@ class Explorer:
         return None
 
     def is_impossible(self, leaf: Leaf) -> bool:
-        """Whether no real numbers have the signs of a pattern, by linear programming, or as what is compared is a product of two."""
+        """Whether no real numbers have the signs of a pattern, by linear programming, or because a difference
+        is a product of two others.
+        """
         signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
         return infeasible(signs, self._positive) or self._contradicts_a_product(leaf)
 
     def _contradicts_a_product(self, leaf: Leaf) -> bool:
-        """Whether one difference is another times a + b·a third, with a and b that give it another sign: r² − c², where r > c > 0."""
+        """Whether one difference is another one times a + b·a third, with a and b that imply the opposite
+        sign: r² − c², where r > c > 0.
+        """
         found = {s.atom: s.assumed for s in leaf.signs}
         if len(found) > MOST_FACTORS:
             return False
@@ -340,7 +343,7 @@ class Explorer:
         return False
 
     def _atom(self, d: Element) -> tuple[int, bool]:
-        """The number of an atom, and whether it has the sign of that."""
+        """The number of an atom, and whether the difference has its sign."""
         if not all(d.v):
             raise Unsaid("a point is on a zero set")
         key = d.v[0] / d.v[1]
@@ -359,7 +362,7 @@ class Explorer:
         return self._atoms[key][0], True
 
     def _of_numbers(self, x: int, y: int) -> bool:
-        """Of two numbers that depend on no input."""
+        """The comparison of two numbers that depend on no input."""
         tape = self.b.tape(np.array([x, y], np.intp))
         if not tape.behind([x, y]).isdisjoint(tape.inputs.tolist()):
             raise Unsaid("two numbers that a choice leads to cannot be compared")
@@ -381,7 +384,7 @@ class Explorer:
         return self._guard(self.f, register)
 
     def goes_on(self) -> None:
-        """See `Signs`. The first path with open comparisons takes half of the time at most."""
+        """See `Signs`. The first path with open comparisons takes at most half of the time."""
         now = time.perf_counter()
         if now > self.deadline:
             raise Late
@@ -401,8 +404,8 @@ class Explorer:
     # Runs
 
     def leaves(self) -> Iterator[Leaf]:
-        """All patterns, each as soon as it is known; from the first again where what was taken for granted did not hold. None is kept of
-        those that came before a `restarted`. Raises NotTraced, Late, and Unsaid where nothing can be said of any.
+        """All patterns, each as soon as it is known; from the start again where an assumption did not hold: then `RESTARTED` is yielded and
+        all earlier patterns are void. Raises NotTraced, Late, and Unsaid if nothing can be said of any.
         """
         done = 0
         while True:
@@ -431,7 +434,7 @@ class Explorer:
             yield RESTARTED
 
     def _tie(self, atoms: frozenset[int] | None) -> None:
-        """From now on these, or all, have one sign on each path."""
+        """From now on these atoms, or all, have one sign on each path."""
         self._times_tied += 1
         if atoms is None or self._times_tied > MOST_TIED:
             self._stay_open = False
@@ -527,7 +530,7 @@ class Explorer:
     # Real points
 
     def following(self, leaf: Leaf) -> tuple[list[int], int]:
-        """The samples that have the signs of a leaf, and at which all is finite: first one of each of its patterns; and their number."""
+        """The samples that have the signs of a leaf, and finite values: first one of each of its patterns; and their number."""
         guards = {r: value for value, r in self.guards.items()}
         numbers = self.samples.at(np.array([leaf.loss, *leaf.gradient], np.intp), guards)
         fine = np.all(np.isfinite(numbers), axis=0)
@@ -545,7 +548,7 @@ class Explorer:
         return firsts + [k for k in found if k not in firsts], len(firsts)
 
     def affine_point(self, leaf: Leaf) -> dict[int, Any] | None:
-        """Inputs that have the signs of a pattern by linear programming, where what is compared is affine in them."""
+        """Inputs that have the signs of a pattern, by linear programming, if the differences are affine in them."""
         signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
         places = {self._elements[r].v: (k, e) for k, x in enumerate(self.inputs) if x is not None for e, r in enumerate(x.ravel().tolist())}
         point = inside(signs, places.keys())
@@ -558,7 +561,7 @@ class Explorer:
         return {k: a[()] for k, a in found.items()}
 
     def is_moved_by_guards(self, leaf: Leaf) -> bool:
-        """Whether the loss is another one, at the samples of a pattern, where tiny numbers are 0 that are read as that."""
+        """Whether the loss changes, at the samples of a pattern, when tiny numbers that are read as 0 are 0."""
         q, at = self.question, self.following(leaf)[0]
         if q.guards or not self.guards:
             return False
@@ -566,10 +569,10 @@ class Explorer:
         here = self.samples.at(loss, {r: value for value, r in self.guards.items()})[0, at]
         samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
         there = samples.at(loss, dict.fromkeys(self.guards.values(), 0.0))[0, at]
-        return not np.all(np.abs(there - here) <= MOVED * np.max(np.abs(here), initial=0.0))
+        return not np.all(np.abs(there - here) <= MAX_LOSS_CHANGE * np.max(np.abs(here), initial=0.0))
 
     def values(self, given: Sequence[Any], sample: int | None) -> dict[int, Any]:
-        """The inputs at a sample, or as they are given; by their places."""
+        """The inputs at a sample, or as given; by position."""
         found, at = dict(enumerate(given)), 0
         for k, (registers, a) in enumerate(zip(self.inputs, given, strict=True)):
             if registers is None or sample is None:
@@ -582,19 +585,19 @@ class Explorer:
     # Roots
 
     def _search(self, tag: Any) -> None:
-        """Points at which all roots exist that were met so far, with a certificate that each is independent of those before it."""
+        """Searches points at which all roots met so far exist, with a certificate that each is independent of those before it."""
         path = self._path
         maxima = {made_of for made_of, _ in path.maxima.values()}
         self._places.append((Answers(dict(path.answers), maxima, self._inputs, self._guard, self.f), tag))
         seeds: list[bytes] = []
         certified, passed = set[int](), 0
         n = len(self._places)
-        if n > MOST:
-            raise Unsaid(f"it takes more than {MOST} square roots")
+        if n > MAX_ROOTS:
+            raise Unsaid(f"it takes more than {MAX_ROOTS} square roots")
         while len(seeds) < POINTS or len(certified) < n:
             if time.perf_counter() > self.deadline:
                 raise Late
-            if passed > PASSED << max(0, n - 4):
+            if passed > MIN_POINTS << max(0, n - 4):
                 raise Unsaid("it takes square roots that depend on each other, or one of a square")
             self.drawn += 1
             seed = self._name(self.drawn)
@@ -608,7 +611,7 @@ class Explorer:
         self._anew()
 
     def _roots_at(self, seed: bytes) -> int | None:
-        """How many roots exist at a point before one that does not; None where all do."""
+        """The number of roots that exist at a point before one that does not; None if all do."""
         f = Field(self._p, (seed,), Roots())
         for k, (answers, tag) in enumerate(self._places):
             before = f.roots.count
@@ -623,7 +626,7 @@ class Explorer:
         return None
 
     def _ask(self, f: Field, answers: Answers, tag: Any) -> None:
-        """Has a field take the root of a place, on the path that led there."""
+        """Takes the root of a place in a field, on the path that led there."""
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
         f.begin()
         path = Path(f, self._instructions, self._inputs(f), set(self.variables), signs, self._read)
@@ -637,8 +640,8 @@ class Explorer:
     # What is claimed
 
     def errors(self) -> dict[str, float]:
-        """Binary logarithms of the parts of the probability that something is claimed that is not so: by identities and relations that hold
-        at the points alone, and by a prime that divides all coefficients of one.
+        """Binary logarithms of the parts of the probability of a false claim: by identities and relations that hold only at the points, and
+        by a prime that divides all coefficients of one.
         """
         b, ext = self.budget, self.degree
         points = log2(self.drawn) + log2(self.primes)
@@ -655,7 +658,7 @@ class Explorer:
 
 
 RESTARTED = Leaf(given=(), signs=(), wrong=(), loss=-1, gradient=())
-"""What comes out where all begins anew."""
+"""Yielded when the exploration restarts."""
 
 
 def error_of(parts: Mapping[str, float]) -> float:

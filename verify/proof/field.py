@@ -1,8 +1,9 @@
-"""Numbers of a random prime field in place of real ones: what holds of them at random points holds of the functions they stand for.
+"""Numbers of a random prime field in place of real ones: an identity that holds for them at random points holds for the functions they
+stand for.
 
-An `Element` is the value of one rational function of *free elements* at each of the points: inputs, and one for each function value that
-no rule makes of others (an exponential, a logarithm, an erf). The rules are exact, and free elements are taken as independent of each
-other, so that an identity which holds of them holds of the real numbers that they stand for; one that needs more of them is not found.
+An `Element` is the value of one rational function of *free elements* at each of the points: inputs, and one for each function value that no
+rule makes of others (an exponential, a logarithm, an erf). The rules are exact, and free elements are treated as independent, so that an
+identity between them holds for the real numbers that they stand for; identities that need further relations are not found.
 
 exp      exponents that are combinations of earlier ones with small rational coefficients give products of powers of their exponentials:
          each is the 60th power of a free element, which has all roots of orders that divide 60
@@ -13,8 +14,8 @@ erf, …   free, with their symmetries
 bits     a comparison is 0 or 1: see `Branches`
 
 Each element carries a bound on the degree of its numerator and its denominator as polynomials in the free elements, and on the binary
-logarithms of the sums of the sizes of their coefficients: one bound for both, since both grow by the same rules. What is looked up because
-it is equal to another one is counted with these bounds: see `Budget`.
+logarithms of the sums of the sizes of their coefficients: one bound for both, since both grow by the same rules. Every equality that is
+used counts with these bounds: see `Budget`.
 """
 
 from __future__ import annotations
@@ -38,41 +39,39 @@ from verify.tape.primitives import Primitive
 BITS = 256
 """Bits of the prime."""
 CLASS = (8 * 3 * 5 * 7 * 11, ((8, 7), (3, 2), (5, 4), (7, 3), (11, 2)))
-"""The modulus and residues of the primes that are drawn: −1 is no square, 2, 3, 5, 7 and 11 are, and roots of orders 3, 5, 7 and 11 are
-unique.
-"""
+"""The modulus and residues of the primes: −1 is no square, 2, 3, 5, 7 and 11 are, and roots of orders 3, 5, 7 and 11 are unique."""
 PRIMES = 235.0
-"""There are more than 2^PRIMES such primes of 256 bits: (Li(2^256) − Li(2^255))/φ(9240) less what Bennett, Martin, O'Bryant and Rechnitzer
-(Illinois J. Math. 62, 2018) leave open for moduli up to 10^5, which is 2^236.
+"""There are more than 2^PRIMES such primes of 256 bits: (Li(2^256) − Li(2^255))/φ(9240) minus the error bound of Bennett, Martin, O'Bryant
+and Rechnitzer (Illinois J. Math. 62, 2018) for moduli up to 10^5, which gives 2^236.
 """
-WHOLE = 60
+EXPONENTIAL_POWER = 60
 """An exponential is this power of a free element."""
 MOST_COEFFICIENT = 16
-"""Of an exponent in another, with denominators that divide WHOLE."""
-SMALL = 1 << 40
-"""Numerators and denominators of a quotient of two elements that is taken for a rational number."""
+"""Greatest coefficient of an exponent in another, with denominators that divide EXPONENTIAL_POWER."""
+MAX_RATIONAL = 1 << 40
+"""Greatest numerators and denominators of a quotient of two elements that is taken for a rational number."""
 MOST_POWER = 64
-LONGEST = 24
-"""Elements among which sums of three are looked for."""
+MAX_ELEMENTS = 24
+"""Most elements among which sums of three are searched."""
 MOST_BITS = 3
-"""Bits by all assignments of which an element is known; beyond that by its multilinear extension alone."""
+"""Most bits for which an element is known for all assignments; beyond, only by its multilinear extension."""
 NONE: frozenset[int] = frozenset()
 
 
 class Unsaid(BaseException):  # candidates that catch exceptions do not catch it
-    """What no rule decides, so that nothing is proved: in words."""
+    """A case that no rule decides, so that nothing is proved: in words."""
 
 
 class Undefined(BaseException):
-    """A function that has no value anywhere: it divides by 0."""
+    """A function that is undefined everywhere: it divides by 0."""
 
 
 class Unsuited(BaseException):
-    """The prime has no root of a constant: another one has."""
+    """The prime has no root of a constant; another one has."""
 
 
 def prime(seed: int, attempt: int = 0) -> int:
-    """A prime of the class, each alike."""
+    """A prime of the class, uniformly drawn."""
     modulus, residues = CLASS
     residue = next(r for r in range(modulus) if all(r % m == k for m, k in residues))
     count = 0
@@ -85,12 +84,12 @@ def prime(seed: int, attempt: int = 0) -> int:
 
 
 def drawn(key: bytes, seed: bytes, below: int) -> int:
-    """A number that is drawn for a key, as uniform as one of 512 bits can be."""
+    """A number below `below` drawn for a key, as uniform as one of 512 bits can be."""
     return int.from_bytes(blake2b(seed + b"|" + key, digest_size=64).digest(), "big") % below
 
 
 class Tied(BaseException):
-    """Comparisons that have to turn out one way or the other before anything is computed of them; None for all that are open."""
+    """Comparisons that need a sign before anything is computed from them; None for all open ones."""
 
     def __init__(self, atoms: frozenset[int] | None) -> None:
         super().__init__(atoms)
@@ -98,8 +97,8 @@ class Tied(BaseException):
 
 
 class Element:
-    """`v` at each point; the bounds `n` of its numerator and `d` of its denominator; whether it is `fixed`, a number alone; the `bits` that
-    it is a polynomial of; whether it is `positive` for all real inputs, by what it is made of.
+    """`v` at each point; the bounds `n` of its numerator and `d` of its denominator; whether it is `fixed`, a pure number; the `bits` that
+    it is a polynomial of; whether it is `positive` for all real inputs, by its construction.
     """
 
     __slots__ = ("bits", "d", "fixed", "n", "positive", "v")
@@ -115,13 +114,13 @@ class Element:
         return not any(self.v)
 
     def at(self, chosen: Mapping[int, int]) -> Element:  # noqa: ARG002
-        """Where bits are as chosen."""
+        """The element for these values of the bits."""
         return self
 
 
 class Branches(Element):
-    """One element in each of the assignments of a few bits, in their `order`: the first half where the first of them is 0. Its values and
-    bounds are those of the multilinear polynomial that it is there, at random values of the bits.
+    """One element for each assignment of a few bits, in their `order`: the first half has the first of them 0. Its values and bounds are
+    those of the multilinear polynomial that it is, at random values of the bits.
     """
 
     __slots__ = ("f", "order", "table")
@@ -147,8 +146,8 @@ class Branches(Element):
 
 @dataclass
 class Budget:
-    """How many equalities were taken for granted because they hold at the points, and the sum of their bounds (degrees, and logarithms of
-    coefficients), for identities that were to be shown and for relations that were found on the way.
+    """The number of equalities assumed because they hold at the points, and the sum of their bounds (degrees, and logarithms of
+    coefficients), for identities to be shown and for relations found on the way.
     """
 
     identities: int = 0
@@ -157,20 +156,20 @@ class Budget:
     relation: float = 0.0
 
     def shown(self, bound: float) -> None:
-        """One identity."""
+        """Counts one identity."""
         self.identities += 1
         self.identity += bound
 
     def found(self, bound: float, times: int = 1) -> None:
-        """Some relations."""
+        """Counts some relations."""
         self.relations += times
         self.relation += times * bound
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """An exponent and its exponential: `root` is the element whose 60th power that is, where it was free; else it is a logarithm and its
-    argument, or made of other pairs. exp(log x) is x only where x is positive, which it is on paths that take the logarithms `of` all
+    """An exponent and its exponential: `root` is the element whose 60th power it is, if it was free; otherwise it is a logarithm and its
+    argument, or composed of other pairs. exp(log x) is x only if x is positive, which holds on paths that take the logarithms `of` all
     these values.
     """
 
@@ -182,8 +181,8 @@ class Exponential:
 
 @dataclass(eq=False)
 class Field(Arithmetic):
-    """Computes at the points that `seeds` stand for, modulo `p`. `roots` choose what square roots are. What is computed `under` bits is
-    needed for some of their assignments only. `summands` of an exponent are other elements with factors, where it is known as their sum.
+    """Computes at the points of `seeds`, modulo `p`. `roots` chooses square roots. Values computed `under` bits are needed for some of
+    their assignments only. `summands` of an exponent are other elements with factors, if it is known as their sum.
     """
 
     p: int
@@ -212,8 +211,8 @@ class Field(Arithmetic):
         self._taken: set[Any] = set()
 
     def begin(self) -> None:
-        """A path of its own: what others took the logarithm of need not be positive here. What these logarithms are stays, as log|x|: by
-        that all rules of products hold.
+        """Starts a path: numbers whose logarithm other paths take need not be positive here. Their logarithms stay, as log|x|: all rules
+        for products hold for these.
         """
         self._taken = set()
         self.under = NONE
@@ -222,7 +221,7 @@ class Field(Arithmetic):
 
     @contextmanager
     def needed_by(self, bits: frozenset[int]) -> Iterator[None]:
-        """What is computed here is, for some assignments of these bits only."""
+        """Values computed in the block are needed for some assignments of these bits only."""
         before, self.under = self.under, self.under | bits
         try:
             yield
@@ -230,17 +229,17 @@ class Field(Arithmetic):
             self.under = before
 
     def bit(self, n: int) -> Element:
-        """1 where an atom is positive, else 0."""
+        """The element that is 1 where an atom is positive, else 0."""
         return Branches(self, (n,), (self.zero, self.one))
 
     def choice(self, t: Element, x: Element, y: Element) -> Element:
-        """`x` where the polynomial of bits t is 1, `y` where it is 0."""
+        """The element that is `x` where the polynomial t of bits is 1, `y` where it is 0."""
         if self._is_short(t, x, y):
             return self._by_assignments(lambda t, x, y: y if t.is_zero else x, t, x, y)
         return self.plus(self.times(t, x), self.times(self.minus(self.one, t), y))
 
     def selected(self, order: tuple[int, ...], entries: Sequence[Element]) -> Element:
-        """What is one of the entries, by the assignments of some bits."""
+        """The element that is one of the entries, by the assignments of some bits."""
         if not order:
             return entries[0]
         half = len(entries) // 2
@@ -255,7 +254,7 @@ class Field(Arithmetic):
         return self._plus(self._times(self._minus(self.one, b), low), self._times(b, high))
 
     def _is_short(self, *xs: Element) -> bool:
-        """Whether what is computed of these is known by assignments."""
+        """Whether a result of these elements is known for all assignments."""
         return all(isinstance(x, Branches) or not x.bits for x in xs) and len(NONE.union(*(x.bits for x in xs))) <= MOST_BITS
 
     def _by_assignments(self, f: Callable[..., Element], *xs: Element) -> Element:
@@ -285,11 +284,11 @@ class Field(Arithmetic):
         return found
 
     def _alone(self, x: Element) -> Element:
-        """Known by its polynomial of bits alone."""
+        """The element known only by its polynomial of bits."""
         return Element(x.v, x.n, x.d, x.fixed, x.bits, x.positive) if isinstance(x, Branches) else x
 
     def _tied(self, *xs: Element) -> None:
-        """Nothing is computed of these before their bits, and those that they are needed by, are known."""
+        """Requires signs for the bits of these elements, and for those that they are needed under, before computing from them."""
         if bits := self.under.union(*(x.bits for x in xs)):
             raise Tied(bits)
 
@@ -332,7 +331,7 @@ class Field(Arithmetic):
         raise Unsaid(f"the number {name} has no rule")
 
     def _constant(self, name: str) -> Element:
-        """A number that is taken as independent of all others."""
+        """A number that is treated as independent of all others."""
         if name not in self._numbers:
             self._numbers[name] = self._still(self.free("number", name), positive=True)
         return self._numbers[name]
@@ -341,7 +340,7 @@ class Field(Arithmetic):
         return Element(x.v, x.n, x.d, True, positive=positive or x.positive)
 
     def root_of(self, q: Fraction) -> Element:
-        """√q, of a rational number: the root that is a square itself, so that products of roots are roots of products."""
+        """The root √q of a rational number: the one that is itself a square, so that products of roots are roots of products."""
         key = ("√", q)
         if key not in self._numbers:
             if q < 0:
@@ -354,7 +353,7 @@ class Field(Arithmetic):
         return self._numbers[key]
 
     def _logarithm_of(self, q: Fraction) -> Element:
-        """Log q by those of its prime factors."""
+        """The logarithm of q from those of its prime factors."""
         if q <= 0:
             raise Undefined
         total = self.zero
@@ -370,7 +369,7 @@ class Field(Arithmetic):
     # The operations of the field
 
     def plus(self, x: Element, y: Element) -> Element:
-        """The sum of two."""
+        """The sum."""
         return self._of_bits(self._plus, x, y) if x.bits or y.bits else self._plus(x, y)
 
     def _plus(self, x: Element, y: Element) -> Element:
@@ -378,7 +377,7 @@ class Field(Arithmetic):
         return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed, positive=x.positive and y.positive)
 
     def minus(self, x: Element, y: Element) -> Element:
-        """Their difference."""
+        """The difference."""
         return self._of_bits(self._minus, x, y) if x.bits or y.bits else self._minus(x, y)
 
     def _minus(self, x: Element, y: Element) -> Element:
@@ -386,7 +385,7 @@ class Field(Arithmetic):
         return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed)
 
     def times(self, x: Element, y: Element) -> Element:
-        """Their product."""
+        """The product."""
         return self._of_bits(self._times, x, y) if x.bits or y.bits else self._times(x, y)
 
     def _times(self, x: Element, y: Element) -> Element:
@@ -394,7 +393,7 @@ class Field(Arithmetic):
         return Element(v, x.n + y.n, x.d + y.d, x.fixed and y.fixed, positive=x.positive and y.positive)
 
     def over(self, x: Element, y: Element) -> Element:
-        """Their quotient. Raises Undefined where y is 0."""
+        """The quotient. Raises Undefined if y is 0."""
         if not (x.bits or y.bits):
             return self._over(x, y)
         if self._is_short(x, y):
@@ -421,7 +420,7 @@ class Field(Arithmetic):
         return Element(tuple(-a for a in x.v), x.n, x.d, x.fixed)
 
     def total(self, xs: Iterable[Element]) -> Element:
-        """Their sum."""
+        """The sum."""
         found = None
         for x in xs:
             found = x if found is None else self.plus(found, x)
@@ -429,7 +428,7 @@ class Field(Arithmetic):
 
     def whole_power(self, x: Element, n: int) -> Element:
         """A whole power."""
-        if abs(n) > MOST_POWER * WHOLE:
+        if abs(n) > MOST_POWER * EXPONENTIAL_POWER:
             raise Unsaid(f"a power of {n} is beyond what is followed")
         if n < 0:
             return self.whole_power(self.over(self.one, x), -n)
@@ -439,12 +438,12 @@ class Field(Arithmetic):
         return Element(tuple(a**n for a in x.v), n * x.n, n * x.d, x.fixed, positive=x.positive)
 
     def is_nothing(self, x: Element) -> bool:
-        """Whether it is 0 everywhere, by the points."""
+        """Whether it is 0 everywhere, judged at the points."""
         self.budget.found(x.n)
         return x.is_zero
 
     def rational(self, x: Element, y: Element) -> Fraction | None:
-        """x/y, where that is a rational number with few digits."""
+        """The quotient x/y, if it is a rational number with few digits."""
         if not all(y.v):
             return None
         c = x.v[0] / y.v[0]
@@ -456,7 +455,7 @@ class Field(Arithmetic):
         return q if all(a == b * c for a, b, c in zip(x.v, y.v, k.v, strict=True)) else None
 
     def line(self, x: Element, y: Element) -> tuple[Fraction, Fraction] | None:
-        """The a and b for which x is a + b·y, where they have few digits: they are found at two points, as each of 2^160 might be."""
+        """The a and b with x = a + b·y, if they have few digits: found at two points, where any of 2^160 would fit."""
         apart = y.v[0] - y.v[1]
         self._asked(x)
         if len(self.seeds) != 2 or not apart:
@@ -466,7 +465,7 @@ class Field(Arithmetic):
         return None if a is None or b is None else (a, b)
 
     def _asked(self, x: Element, times: int = 1) -> None:
-        """Counts comparisons with any element that is looked for."""
+        """Counts comparisons with any element in a table."""
         n, d = self._widest
         self.budget.found(max(x.n + d, n + x.d) + 1.0, times)
 
@@ -483,21 +482,21 @@ class Field(Arithmetic):
         self._stands(pair)
 
     def _stands(self, pair: Exponential) -> None:
-        """One that holds on this path, behind those that do so already: what a path has found it finds again."""
+        """Adds a pair that holds on this path, after those that do already, so that a path finds its pairs again."""
         if self._pair(pair.exponent.v) is None:
             self._exponents.setdefault(pair.exponent.v, []).append(pair)
 
     def _pair(self, exponent: Any) -> Exponential | None:
-        """That of an exponent's values, on this path."""
+        """The pair of an exponent's values, on this path."""
         return next((pair for pair in self._exponents.get(exponent, ()) if pair.of <= self._taken), None)
 
     def is_positive_everywhere(self, a: Element) -> bool:
-        """Whether the number that exp(a) is here is positive on other paths too."""
+        """Whether the number that exp(a) is on this path is positive on other paths too."""
         pair = self._pair(a.v)
         return pair is not None and not pair.of
 
     def exponential(self, a: Element) -> Element:
-        """exp(a)."""
+        """The exponential exp(a)."""
         self._asked(a, 1 + 8 * len(self._pairs))
         known = self._pair(a.v)
         if known is not None:
@@ -513,18 +512,18 @@ class Field(Arithmetic):
             return power
         root = self.free("exp", self.tag, len(self._pairs))
         root.fixed, root.bits, root.positive = a.fixed, a.bits, True
-        power = self.whole_power(root, WHOLE)
+        power = self.whole_power(root, EXPONENTIAL_POWER)
         self._remember(Exponential(a, power, root))
         return power
 
     def _combinations(self, a: Element) -> Iterator[list[tuple[Exponential, Fraction]]]:
-        """Ways to write an exponent by earlier ones."""
+        """The ways to write an exponent in terms of earlier ones."""
         pairs = [pair for pair in self._pairs if pair.of <= self._taken]
         if not a.bits and (summands := self.summands(a)):
             yield from self._by_summands(a, summands)
         for one in pairs:
             c = self.rational(a, one.exponent)
-            if c is not None and abs(c) <= MOST_COEFFICIENT and WHOLE % c.denominator == 0:
+            if c is not None and abs(c) <= MOST_COEFFICIENT and EXPONENTIAL_POWER % c.denominator == 0:
                 yield [(one, c)]
         multiples = (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2))
         for one, c in product(pairs, multiples):
@@ -533,7 +532,7 @@ class Field(Arithmetic):
                 other = self._pair(rest.v if sign > 0 else self.negative(rest).v)
                 if other is not None:
                     yield [(one, c), (other, Fraction(sign))]
-        if len(pairs) > LONGEST:
+        if len(pairs) > MAX_ELEMENTS:
             return
         self._asked(a, 8 * len(pairs) ** 2)
         for (k, one), c in product(enumerate(pairs), multiples[:2]):
@@ -545,8 +544,8 @@ class Field(Arithmetic):
                         yield [(one, c), (two, s), (other, Fraction(sign))]
 
     def _by_summands(self, a: Element, summands: Sequence[tuple[Element, Fraction]]) -> Iterator[list[tuple[Exponential, Fraction]]]:
-        """By the exponential of each summand, which may be new."""
-        if any(x.bits or abs(c) > MOST_COEFFICIENT or WHOLE % c.denominator for x, c in summands):
+        """The exponent in terms of its summands, whose exponentials may be new."""
+        if any(x.bits or abs(c) > MOST_COEFFICIENT or EXPONENTIAL_POWER % c.denominator for x, c in summands):
             return
         if not self.is_nothing(self.minus(a, self.total(self.times(self.number(c), x) for x, c in summands))):
             return
@@ -563,10 +562,10 @@ class Field(Arithmetic):
             if c.denominator == 2:
                 return self.whole_power(self.square_root(pair.power), c.numerator)
             raise Unsaid("a root of an exponential is no power of a free element")
-        return self.whole_power(pair.root, int(c * WHOLE))
+        return self.whole_power(pair.root, int(c * EXPONENTIAL_POWER))
 
     def logarithm(self, x: Element) -> Element:
-        """log(x), where x is positive."""
+        """The logarithm log(x), where x is positive."""
         if x.is_zero:
             raise Undefined
         if not x.positive and x.v not in self._taken:
@@ -606,7 +605,7 @@ class Field(Arithmetic):
             c = self.rational(x, one.power)
             if c is not None and c > 0:
                 return self.plus(one.exponent, self._logarithm_of(c))
-        if len(self._pairs) > LONGEST:
+        if len(self._pairs) > MAX_ELEMENTS:
             return None
         self._asked(x, 3 * len(self._pairs) ** 2)
         for one in self._pairs:  # as Σ exp(s − m), beside Σ exp(s)
@@ -624,7 +623,7 @@ class Field(Arithmetic):
     # Roots
 
     def square_root(self, x: Element) -> Element:
-        """√x, either of both."""
+        """A root √x, either of the two."""
         if x.is_zero:
             return self.zero
         if x.fixed and (q := self.rational(x, self.one)) is not None:
@@ -633,7 +632,7 @@ class Field(Arithmetic):
         if x.v not in self._square_roots:
             pair = self._powers.get(x.v)
             if pair is not None and pair.root is not None:
-                found = self.whole_power(pair.root, WHOLE // 2)
+                found = self.whole_power(pair.root, EXPONENTIAL_POWER // 2)
             elif x.fixed and (q := self.rational(x, self.number("pi"))) is not None:
                 found = self.times(self.root_of(q), self.number("√π"))
             elif x.fixed:
@@ -646,7 +645,7 @@ class Field(Arithmetic):
         return self._square_roots[x.v]
 
     def root(self, x: Element, order: int) -> Element:
-        """The positive root of an order."""
+        """The positive root of this order."""
         while order % 2 == 0:
             x, order = self.square_root(x), order // 2
         if order == 1 or x.is_zero:
@@ -664,7 +663,7 @@ class Field(Arithmetic):
         return self._odd_roots[key]
 
     def power(self, x: Element, c: Fraction) -> Element:
-        """x^c."""
+        """The power x^c."""
         if c.denominator == 1:
             return self.whole_power(x, int(c))
         if _is_rooted(c.denominator) and abs(c.numerator) <= MOST_POWER:
@@ -674,7 +673,7 @@ class Field(Arithmetic):
     # Angles, and functions without rules
 
     def turn(self, a: Element) -> tuple[Element, Element]:
-        """sin(a) and cos(a)."""
+        """The pair sin(a), cos(a)."""
         if a.bits:
             raise Tied(a.bits)
         self._asked(a, 1 + 4 * len(self._angles))
@@ -712,7 +711,7 @@ class Field(Arithmetic):
         return self.plus(self.times(s, d), self.times(c, t)), self.minus(self.times(c, d), self.times(s, t))
 
     def other(self, name: str, parameter: Any, *ins: Element, odd: bool = False) -> Element:
-        """The value of a function without a rule: equal for equal operands."""
+        """The value of a function without rules: equal for equal operands."""
         key = (name, parameter, *(x.v for x in ins))
         for x in ins:
             self._asked(x, 1 + odd)
@@ -729,7 +728,7 @@ class Field(Arithmetic):
         return found
 
     def greatest(self, name: str, pieces: Sequence[Element]) -> Element:
-        """The greatest (or least) of some, whichever it is: a free element."""
+        """The greatest (or least) of some pieces, whichever it is: a free element."""
         for x in pieces:
             self._asked(x)
             self._met(x)
@@ -742,11 +741,11 @@ class Field(Arithmetic):
     # The primitives
 
     def element(self, x: Any) -> Element:
-        """Itself, or a number."""
+        """The element itself, or that of a number."""
         return x if isinstance(x, Element) else self.number(x)
 
     def apply(self, row: Primitive, ins: Sequence[Any], parameter: Any = None) -> Any:
-        """A primitive of elements, or of numbers."""
+        """The result of a primitive for elements or numbers."""
         rule = RULES.get(row.name)
         if rule is None:
             raise Unsaid(f"{row.name} has no rule")
@@ -776,16 +775,16 @@ def _is_rooted(order: int) -> bool:
 
 
 def _reconstructed(c: int, p: int) -> Fraction | None:
-    """The fraction with few digits that a number of the field is, if there is one: by the Euclidean algorithm."""
-    if c < SMALL:
+    """The fraction with few digits that equals a number of the field, if there is one: by the Euclidean algorithm."""
+    if c < MAX_RATIONAL:
         return Fraction(c)
-    if p - c < SMALL:
+    if p - c < MAX_RATIONAL:
         return Fraction(c - p)
     a, b, s, t = p, c, 0, 1
-    while b >= SMALL:
+    while b >= MAX_RATIONAL:
         q = a // b
         a, b, s, t = b, a - q * b, t, s - q * t
-    if t == 0 or abs(t) >= SMALL:
+    if t == 0 or abs(t) >= MAX_RATIONAL:
         return None
     return Fraction(b, t)
 
@@ -837,7 +836,7 @@ def _tan(f: Field, x: Element) -> Element:
 
 
 def _atan2(f: Field, y: Element, x: Element) -> Element:
-    """By the angle beyond that of the positive side, where one of both is positive."""
+    """The angle, from that of the positive half plane, if one of both is positive."""
     if x.positive:
         return f.other("atan", None, f.over(y, x), odd=True)
     if y.positive:
@@ -891,6 +890,6 @@ RULES: Mapping[str, Callable[..., Any]] = {
     "xlogy": lambda f, _, x, y: _xlogy(f, x, y),
     "round_to": lambda _f, _, x: x,
 }
-"""By the primitive; those of rows, matrices and switches are read by `verify.proof.path`."""
+"""Rules by the primitive; rows, matrices and switches are evaluated by `verify.proof.path`."""
 POLYNOMIAL = {"add", "sub", "mul", "div", "neg", "square", "round_to"}
-"""Those that look at the bits of their operands themselves."""
+"""Primitives that handle the bits of their operands themselves."""

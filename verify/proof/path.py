@@ -1,6 +1,7 @@
-"""One way through recorded code, in a field: what is needed of a tape under given signs of what is compared, and reverse mode over that.
+"""One path through recorded code, in a field: the registers of a tape that are needed under given signs of comparisons, and reverse mode
+over them.
 
-Registers are computed when they are asked for, so what a `where` leaves out is never looked at. A comparison asks `signs` which of two
+Registers are computed when they are needed, so the unused side of a `where` is never evaluated. A comparison asks `signs` which of two
 elements is greater.
 """
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from verify.proof.affine import Forms
 
 Truth = bool | Element | None
-"""Of a comparison; None where the record leaves it open. If they are open, a polynomial of bits, 0 or 1 for all assignments."""
+"""The truth value of a comparison; None if the record leaves it open. If it depends on open atoms, a polynomial of bits, 0 or 1 for all
+assignments.
+"""
 
 
 @dataclass(frozen=True)
 class Open:
-    """Which of two registers is greater by the assignments of some bits, as in `Branches`: where an entry is an atom and a sign it is the
+    """Which of two registers is greater, by the assignments of some bits, as in `Branches`: an entry that is an atom and a sign means the
     former if the atom has that sign.
     """
 
@@ -41,7 +44,7 @@ class Open:
         return frozenset((*self.order, *(e[0] for e in self.entries if isinstance(e, tuple))))
 
     def truth(self, f: Field, op: str) -> Element:
-        """Of a comparison by an operator."""
+        """The truth value of a comparison by an operator."""
         return f.selected(self.order, [self._entry(f, op, e) for e in self.entries])
 
     def _entry(self, f: Field, op: str, e: bool | tuple[int, bool] | None) -> Element:
@@ -55,23 +58,23 @@ Above = bool | Open | None
 
 
 class Signs(Protocol):
-    """What is assumed of comparisons."""
+    """The assumptions about comparisons."""
 
     def above(self, path: Path, x: int, y: int, *, decided: bool) -> Above:
-        """Whether one register is above another, None where both are equal everywhere. It is open only if it need not be `decided`."""
+        """Whether one register is above another; None if both are equal everywhere. The result may be open unless it must be `decided`."""
 
     def is_split(self, made_of: Any, key: Any) -> bool:
-        """Whether a maximum is to be one of its pieces, rather than a number of its own; by registers, and by elements."""
+        """Whether a maximum is one of its pieces, rather than a free element; by registers, and by elements."""
 
     def given(self, register: int) -> Element:
         """The element of an input that the code has added."""
 
     def goes_on(self) -> None:
-        """Raises what ends a path that takes too long."""
+        """Raises the error that ends a path that takes too long."""
 
 
 class Inseparable(BaseException):
-    """Maxima that are not to be numbers of their own, by what they are made of."""
+    """Maxima that cannot be free elements, by their operands."""
 
     def __init__(self, keys: set[Any]) -> None:
         super().__init__(keys)
@@ -79,7 +82,7 @@ class Inseparable(BaseException):
 
 
 class Places:
-    """The instruction that makes a register, and which of its entries that is: found once for all paths of a builder."""
+    """The instruction of each register, and the register's position in it: cached for all paths of a builder."""
 
     def __init__(self, b: Builder) -> None:
         self.b = b
@@ -87,7 +90,7 @@ class Places:
         self._seen = 0
 
     def of(self, r: int) -> tuple[Instruction, int] | None:
-        """None of what no instruction makes."""
+        """The instruction and the position; None for a register without an instruction."""
         instructions = self.b._instructions
         while self._seen < len(instructions):
             i = instructions[self._seen]
@@ -98,7 +101,7 @@ class Places:
 
 
 class Path:
-    """`inputs` are the elements of the input registers, `readings` of constants; `variables` those that derivatives are taken by."""
+    """`inputs` are the elements of the input registers, `readings` those of constants; derivatives are taken in `variables`."""
 
     def __init__(
         self,
@@ -215,7 +218,7 @@ class Path:
         self._put(r, op, operands, found, parameter)
 
     def _summands(self, operands: tuple[int, ...], x: Element) -> list[tuple[Element, Fraction]]:
-        """What an operand is the sum of, with factors, if that is more than one."""
+        """The summands of an operand, with factors, if there are several."""
         k = next((k for k in operands if self.elements[k] is x), None)
         if k is None:
             return []
@@ -233,7 +236,7 @@ class Path:
             self.moving.add(r)
 
     def _step(self, op: str, x: int, y: int) -> int:
-        """An operation that no code has written, with a register of its own below 0."""
+        """An operation that is not in the code, with a negative register number."""
         return self._new(op, (x, y), self.f.apply(PRIMITIVES[op], [self.elements[x], self.elements[y]]))
 
     def _new(self, op: str, operands: tuple[int, ...], found: Element, parameter: Any = None) -> int:
@@ -288,7 +291,7 @@ class Path:
         return (best,), self.elements[best], "alias"
 
     def truth(self, register: int, *, decided: bool = False) -> Truth:
-        """How a comparison turns out; a polynomial of bits only if it need not be `decided`. Raises Tied."""
+        """The outcome of a comparison; a polynomial of bits unless it must be `decided`. Raises Tied."""
         if register not in self.truths:
             found = self._truth(register, decided=decided)
             self.truths[register] = not found.is_zero if isinstance(found, Element) and not found.bits else found
@@ -338,7 +341,7 @@ class Path:
         return truth if isinstance(truth, Element) else self.f.one if truth else self.f.zero
 
     def _both(self, first: Truth, second: Truth, *, whole: bool) -> Element:
-        """That both hold, or that one does."""
+        """The truth value of a conjunction, or of a disjunction."""
         f, x, y = self.f, self._polynomial(first), self._polynomial(second)
         return f.minus(f.plus(x, y), f.times(x, y)) if whole else f.times(x, y)
 
@@ -351,11 +354,11 @@ class Path:
         return found
 
     def alike(self, keys: set[Any]) -> set[Any]:
-        """What all maxima are made of that have one of these keys."""
+        """The operands of all maxima that have one of these keys."""
         return {made_of for made_of, key in self.maxima.values() if key in keys}
 
     def free_maxima(self, registers: tuple[int, ...]) -> set[Any]:
-        """The keys of maxima that are numbers of their own, among what these registers are made of."""
+        """The keys of maxima that are free elements, among the operands of these registers."""
         seen, waiting, found = set(registers), list(registers), set()
         while waiting:
             r = waiting.pop()
@@ -368,7 +371,7 @@ class Path:
         return found
 
     def gradient(self, output: int) -> dict[int, Element]:
-        """The derivatives by the variables; what is not there is 0. Raises Inseparable where one goes through a maximum."""
+        """The derivatives in the variables; missing ones are 0. Raises Inseparable if one passes through a maximum."""
         f, elements = self.f, self.elements
         arriving: dict[int, Element] = {output: f.one}
 

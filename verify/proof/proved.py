@@ -1,4 +1,4 @@
-"""What comes of it: proved with a bound on the error, refuted at a real point that balls confirm, or not proved and why."""
+"""The result of a proof: proved with a bound on the error, refuted at a real point that balls confirm, or not proved, with the reason."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ from verify.traced.record import is_recorded
 
 Status = Literal["proved", "refuted", "not proved", "vacuous"]
 LIMIT = 10.0
-"""Seconds of one proof, if no others are given."""
+"""Default time limit of one proof in seconds."""
 MOST_ERROR = -100.0
-"""log₂ of the greatest probability of a false claim that is called a proof."""
-ASKED = 3
-"""Real points of one pattern at which balls are asked for a gap."""
-CONFIRMED = 8
-"""Patterns that are shown, and at a real point of which balls are asked too: one for a claim of something, others for its rules."""
-FAR = 2.0**-30
-"""Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
+"""log₂ of the greatest probability of a false claim that counts as a proof."""
+POINTS_PER_PATTERN = 3
+"""Real points of one pattern at which a gap is computed in balls."""
+CONFIRMED_PATTERNS = 8
+"""Patterns that are also confirmed by balls at a real point, the first for the claim, others to test the rules."""
+MIN_FAR_GAP = 2.0**-30
+"""Relative to the size of a gradient, the least gap that refutes at a point far from the example: dropping an exponential where it is small
+is not refuted.
+"""
 VALUE = -1
-"""The place of a gap of values."""
+"""The place of a gap between values."""
 GUARDED = "the identity needs tiny numbers to be 0, with which the loss is another one"
 UNSETTLED = 64
-"""Patterns that are neither shown nor refuted, after which no others are looked at."""
+"""Patterns neither proved nor refuted, after which the exploration stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """`labels` and `patterns` count what was gone through, `met` those patterns of which a real point was found, in floats. `error` is log₂
-    of the probability that the claim is false, and `parts` what it is made of. `assumed` says how numbers were read, and what stayed as
-    it was given, `held` which inputs did; `reason` why nothing is proved, and `traced` whether code was recorded at all. Of what is
-    refuted: `values` are a real point, and `gap` what balls say there.
+    """`labels` and `patterns` count what was explored, `met` the patterns for which a real point was found, in floats. `error` is log₂ of
+    the probability that the claim is false, and `parts` its parts. `assumed` says how numbers were read, and what kept its value, `held`
+    which inputs did; `reason` why nothing is proved, and `traced` whether code was recorded at all. A refutation has a real point,
+    `values`, and the `gap` that balls confirm there.
     """
 
     status: Status
@@ -73,7 +75,7 @@ class Proof:
         return f"{self.status} at {self.shape}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As the report has it."""
+        """The proof for the report."""
         found = asdict(replace(self, values=None, gap=None))
         del found["values"], found["gap"], found["held"], found["traced"]
         return found | {
@@ -85,7 +87,7 @@ class Proof:
 
 
 def not_traced(error: NotTraced, **fields: Any) -> Proof:
-    """Of code that cannot be recorded."""
+    """The proof of code that cannot be recorded."""
     return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **fields)
 
 
@@ -107,10 +109,10 @@ def prove(
     seed: int = 0,
     limit: float = LIMIT,
 ) -> Proof:
-    """Whether a gradient's code is the derivative of a loss's code, for every real value of the inputs and each of the `patterns` of what
-    is whole numbers; and whether a value is that loss, where an `answer` returns one with the arrays of the gradient. Inputs that are
-    `held` keep their values, and those that are `loose` do where it is not so otherwise; rows on a `simplex` add up to 1. Real points are
-    looked for within the `bounds`.
+    """Whether a gradient's code is the derivative of a loss's code, for all real inputs and each of the `patterns` of whole numbers; and
+    whether a value is that loss, if an `answer` returns one with the arrays of the gradient. Inputs that are `held` keep their values, and
+    those that are `loose` do if the claim is not proved otherwise; rows on a `simplex` add up to 1. Real points are searched within the
+    `bounds`.
     """
     began = time.perf_counter()
     given = tuple(tuple(p[name] for name in code.names) for p in patterns)
@@ -146,7 +148,7 @@ def prove(
 
 
 def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit: float) -> tuple[Proof, bool]:
-    """And whether the code adds tiny numbers."""
+    """The proof, and whether the code adds tiny numbers."""
     told: dict[str, Any] = {"shape": shape}
     try:
         explorer = Explorer(q, seed, began + limit)
@@ -198,7 +200,7 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
 
 
 def own_value(code: Code, answer: Callable[..., Any] | None) -> Code | None:
-    """The value that an `answer` begins with, as code of the same inputs."""
+    """The value of an `answer`, as code of the same inputs."""
     if answer is None:
         return None
 
@@ -212,8 +214,9 @@ def own_value(code: Code, answer: Callable[..., Any] | None) -> Code | None:
 def real_gap(
     code: Code, values: Mapping[str, Any], bounds: Mapping[str, tuple[float, float] | None], own: Code | None = None
 ) -> Gap | None:
-    """What balls say at a real point within the bounds, at which the loss has a value; None where they say nothing, or it is none. With its
-    `own` value the gap of this and the loss, if there is none of the gradient; a formula may have a value that floats overflow at.
+    """The gap that balls find at a real point within the bounds, at which the loss is defined; None if they find none, or do not decide.
+    With the candidate's `own` value the gap between it and the loss, if the gradient has none; a formula may be defined where floats
+    overflow.
     """
     for name in code.names[: code.variables]:
         low, high = bounds.get(name) or (-inf, inf)
@@ -229,11 +232,11 @@ def real_gap(
 
 
 def _apart_in_value(code: Code, own: Code, values: Mapping[str, Any]) -> Gap | None:
-    """The gap of two values; None where balls see none."""
+    """The gap between two values; None if balls find none."""
     due, found = code.enclosed(values), own.enclosed(values)
     apart, size = found - due, float(due.abs_upper())
     distance = float(apart.abs_lower()) if apart.is_finite() else 0.0
-    if not distance > FAR * size:
+    if not distance > MIN_FAR_GAP * size:
         return None
     width, measured, expected = map(float, (apart.rad(), found, due))
     return Gap(place=VALUE, distance=distance, width=width, measured=measured, expected=expected, size=size, line=None)
@@ -241,7 +244,7 @@ def _apart_in_value(code: Code, own: Code, values: Mapping[str, Any]) -> Gap | N
 
 @dataclass(eq=False)
 class _Tally:
-    """What the patterns of one exploration come to."""
+    """The tally of the patterns of one exploration."""
 
     code: Code
     explorer: Explorer
@@ -253,7 +256,7 @@ class _Tally:
     count: int = 0
 
     def takes(self, leaf: Leaf) -> bool:
-        """One more; whether it was the last that is needed."""
+        """Adds one leaf; returns whether it was the last one needed."""
         if leaf is RESTARTED:
             self.patterns = self.met = self.count = 0
             self.confirmed, self.unsettled = 0, None
@@ -262,18 +265,18 @@ class _Tally:
         fine = not leaf.wrong and leaf.unsaid is None and leaf.same
         points, met = ([], 0) if leaf.undefined else self._points(leaf)
         self.met += met
-        if fine and (self.confirmed >= CONFIRMED or not points):
+        if fine and (self.confirmed >= CONFIRMED_PATTERNS or not points):
             return False
         for values in points:
             gap = self._gap(values)
-            if gap is not None and gap.distance > (FAR * gap.size if self.explorer.question.held else 0):  # which may be rounded
+            if gap is not None and gap.distance > (MIN_FAR_GAP * gap.size if self.explorer.question.held else 0):  # which may be rounded
                 self.refuted = values, gap
                 return True
             if fine and gap is not None:
                 if self.explorer.is_moved_by_guards(leaf):
                     self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
                 self.confirmed += 1
-                if not leaf.open or self.confirmed >= CONFIRMED:
+                if not leaf.open or self.confirmed >= CONFIRMED_PATTERNS:
                     return False
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
             return self.refuted is not None
@@ -282,13 +285,13 @@ class _Tally:
         return self.count >= UNSETTLED
 
     def _refutes(self, leaf: Leaf) -> bool:
-        """Whether a point that linear programming gives refutes it: by a difference that does not vanish, as far out as it may be."""
+        """Whether a point from linear programming refutes the leaf: by a difference that does not vanish, however far out."""
         point = None if leaf.undefined else self.explorer.affine_point(leaf)
         if point is None:
             return False
         values = {self.code.names[k]: a for k, a in point.items()}
         gap = self._gap(values)
-        if gap is not None and gap.distance > FAR * gap.size:
+        if gap is not None and gap.distance > MIN_FAR_GAP * gap.size:
             self.refuted = values, gap
         return self.refuted is not None
 
@@ -298,7 +301,7 @@ class _Tally:
 
     @cached_property
     def _own(self) -> Code | None:
-        """The code's own value, where it must be the loss."""
+        """The code's own value, if it must be the loss."""
         return own_value(self.code, self.explorer.question.answer)
 
     def _in_words(self, leaf: Leaf, met: bool) -> str:
@@ -314,22 +317,22 @@ class _Tally:
         return f"d/d{name}{index} is not the derivative on a pattern of signs that no real point was found for"
 
     def _points(self, leaf: Leaf) -> tuple[list[dict[str, Any]], int]:
-        """Real points of a leaf, and of how many patterns there are some."""
+        """Real points of a leaf, and the number of patterns that have some."""
         found, met = self.explorer.following(leaf)
-        return [self._values(leaf, k) for k in found[: CONFIRMED if leaf.open else ASKED]], met
+        return [self._values(leaf, k) for k in found[: CONFIRMED_PATTERNS if leaf.open else POINTS_PER_PATTERN]], met
 
     def _values(self, leaf: Leaf, sample: int | None) -> dict[str, Any]:
         return {self.code.names[k]: a for k, a in self.explorer.values(leaf.given, sample).items()}
 
 
 def _apart(x: float, y: float) -> tuple[str, str]:
-    """Two numbers with so many digits as tell them apart."""
+    """Two numbers with enough digits to distinguish them."""
     found = ((f"{x:.{digits}g}", f"{y:.{digits}g}") for digits in (6, 10, 14, 17))
     return next((both for both in found if both[0] != both[1]), (f"{x:.17g}", f"{y:.17g}"))
 
 
 def _place(code: Code, values: Mapping[str, Any], place: int) -> tuple[str, str]:
-    """An entry of the gradient by the input's name."""
+    """An entry of the gradient, with the input's name."""
     for name in code.names[: code.variables]:
         shape = np.shape(values[name])
         size = int(np.prod(shape))
@@ -347,7 +350,7 @@ def _stays(q: Question, k: int) -> bool:
 
 
 def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
-    """How numbers were read, and what stayed as it was."""
+    """The readings of numbers, and the inputs that kept their values."""
     return tuple(_assumptions(code, explorer))
 
 

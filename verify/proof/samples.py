@@ -1,4 +1,4 @@
-"""Real points in floats: which of them follow a path. They prove nothing, and say where balls are to be asked."""
+"""Real points in floats that follow a path. They prove nothing, but show where to use balls."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from verify.traced.record import is_recorded
 
 POINTS = 256
 SIZES = (0.5, 1.0, 2.0, 4.0)
-"""Sizes of the numbers that are drawn, in units of those of the example."""
+"""Sizes of drawn numbers, relative to those of the example."""
 
 
 class Samples:
-    """All registers of a builder at points around an example: computed once, as they are recorded."""
+    """All registers of a builder at points around an example, computed once as they are recorded."""
 
     def __init__(self, b: Builder, given: Sequence[Any], variables: int, seed: int, *, held: frozenset[int], bounds: Any = ()) -> None:
         rng, rows = np.random.default_rng(seed), []
@@ -35,7 +35,7 @@ class Samples:
         self._floats = Floats()
 
     def at(self, registers: Any, guards: Mapping[int, float]) -> NDArray[np.float64]:
-        """The numbers of these registers."""
+        """The values of these registers."""
         self._go_on(guards)
         return np.asarray(self._numbers[registers])
 
@@ -60,7 +60,7 @@ class Samples:
 
 
 def drawn(a: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Numbers about as large as those of an example, with its signs where all of them have one."""
+    """Numbers about as large as those of an example, with its sign if all of them share one."""
     size = float(np.max(np.abs(a), initial=0.0)) or 1.0
     found = rng.normal(size=(len(a), POINTS)) * size * rng.choice(SIZES, POINTS)
     near = a[:, None] * (1 + 0.25 * rng.normal(size=(len(a), POINTS)))
@@ -73,7 +73,7 @@ def drawn(a: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float6
 
 
 def within(x: NDArray[np.float64], ends: tuple[float, float], rng: np.random.Generator) -> NDArray[np.float64]:
-    """What lies beyond the ends of a domain is drawn anew between them."""
+    """Points with numbers beyond the ends of a domain replaced by ones between them."""
     low, high = ends
     if np.isfinite(low) and np.isfinite(high):
         between = _held(low + (high - low) * rng.uniform(0.01, 0.99, x.shape))
@@ -84,6 +84,6 @@ def within(x: NDArray[np.float64], ends: tuple[float, float], rng: np.random.Gen
 
 
 def _held(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """With some twenty significant bits, so that points are plain numbers."""
+    """The numbers rounded to some twenty significant bits, so that points are plain."""
     mantissa, exponent = np.frexp(x)
     return np.asarray(np.ldexp(np.round(mantissa * 2.0**20), exponent - 20))

@@ -1,4 +1,4 @@
-"""The shape at which a proof is made, and the patterns of what is whole numbers there."""
+"""The shape of a proof, and the patterns of its whole numbers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from verify.traced import Code
 from verify.traced.recorder import LIBRARIES
 
 MOST_LABELS = 1024
-"""Patterns of labels that are gone through."""
+"""Most patterns of labels to explore."""
 SIZE, CLASSES = 2, 3
-"""Of dimensions, and of those that count classes, if no others are given: the smallest with every kind of pattern."""
-APART = 4
-"""Of the one other dimension beside examples and classes: with equal sizes what is transposed has the shape that is due."""
+"""Default sizes of dimensions, and of those that count classes: the smallest with every kind of pattern."""
+OTHER_SIZE = 4
+"""Size of a single other dimension besides examples and classes: with equal sizes a transposed result would have the right shape."""
 
 LINEAR = (
     "{}: d c, {}: n d, {}: n | labels(c), {}:",
@@ -34,16 +34,16 @@ LINEAR = (
     "{}: c d, {}: d n, {}: n | labels(c), {}:",
 )
 SCORES = ("{}: n c, {}: n | labels(c)", "{}: n, {}: n | binary", "{}: n, {}: n | sign", "{}: n, {}: n")
-"""What functions of the known signatures take, the likeliest first."""
+"""Inputs of functions with the known signatures, the likeliest first."""
 
 
 WITHOUT_REG = tuple(text.rpartition(",")[0] for text in LINEAR)
-"""The first of them without a weight of a penalty."""
+"""The first of them without the strength of a penalty."""
 
 
 def unfit(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> str | None:
-    """Why a function of these inputs does not answer with a number and a gradient of the shape of its `first` one: what it raises, and
-    where; None where it does.
+    """Why a function of these inputs does not return a number and a gradient of the shape of its `first` one: what it raises, and where;
+    None if it does.
     """
     try:
         here = tuple(np.array(a) if np.ndim(a) else a for a in given.values())
@@ -59,30 +59,28 @@ def unfit(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> str | 
 
 
 def _line_of(error: BaseException) -> str:
-    """The last line of code that is no library's."""
+    """The last line of code outside libraries."""
     own = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(LIBRARIES)]
     return f" ({os.path.basename(own[-1].filename)}:{own[-1].lineno}, `{own[-1].line}`)" if own else ""
 
 
 def is_any(i: Input) -> bool:
-    """Whether an input may be any number, or any positive one. Of others, and of those that nothing is declared of, their values are one
-    example.
-    """
+    """Whether an input may be any number, or any positive one. The values of others, and of undeclared ones, are one example."""
     return isinstance(i.domain, Domain) and (i.is_free or (i.domain.low == 0 and i.domain.high == inf))
 
 
 def on_simplex(inputs: Sequence[Input]) -> list[str]:
-    """Those of which rows add up to 1, and which are not differentiated."""
+    """The inputs that are not differentiated and whose rows add up to 1."""
     return [i.name for i in inputs if isinstance(i.domain, Simplex) and not i.differentiated]
 
 
 def bounds(i: Input) -> tuple[float, float] | None:
-    """What its numbers are between; None where only the example is known to be right."""
+    """The bounds of its numbers; None if only the example is known to be valid."""
     return (float(i.domain.low), float(i.domain.high)) if isinstance(i.domain, Domain) else None
 
 
 def strays(candidate: Any, code: Code, values: Mapping[str, Any], called: Mapping[str, Any] | None = None) -> str | None:
-    """Why what was recorded is not what runs; of a candidate that is `called` by other names. Raises NotTraced."""
+    """Why the running code differs from the recorded one, for a candidate whose arguments are `called` by other names. Raises NotTraced."""
     try:
         gradient = candidate(**{n: np.array(a) if np.ndim(a) else a for n, a in (called or values).items()}).gradient
         if not np.all(np.isfinite(gradient)):
@@ -97,8 +95,8 @@ def strays(candidate: Any, code: Code, values: Mapping[str, Any], called: Mappin
 def patterns(
     inputs: Sequence[Input], example: Mapping[str, Any], is_declared: bool, shape: Mapping[str, int], *, apart: bool = False
 ) -> tuple[list[dict[str, Any]] | str, str]:
-    """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Sizes that are not given are
-    the smallest, or with `apart` such that no two dimensions have one. Raises UsageError for a dimension that there is not.
+    """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Sizes that are not given are the
+    smallest, with `apart` such that no two dimensions are equal. Raises UsageError for an unknown dimension.
     """
     if not is_declared:
         if shape:
@@ -127,12 +125,12 @@ def _count(labels: Mapping[str, list[Any]], values: Mapping[str, Any]) -> int:
 
 
 def ignoring(inputs: Sequence[Input]) -> dict[str, int]:
-    """The label that is ignored, by the inputs that may have it: a mean of what is kept is of nothing where all have."""
+    """The ignored label of each input that may have it: a mean of what is kept is undefined if all labels are ignored."""
     return {i.name: i.domain.ignored for i in inputs if isinstance(i.domain, Label) and i.domain.ignored is not None}
 
 
 def sizes_of(inputs: Sequence[Input], shape: Mapping[str, int], *, apart: bool = False) -> dict[str, int]:
-    """By dimension, as `patterns` has them. Raises UsageError for a dimension that there is not."""
+    """The size of each dimension, as in `patterns`. Raises UsageError for an unknown dimension."""
     dims = list(dict.fromkeys(d for i in inputs for d in (*i.dims, *_classes(i)) if not d.isdigit()))
     given = {name.lower(): n for name, n in shape.items()}
     for name in given:
@@ -141,7 +139,7 @@ def sizes_of(inputs: Sequence[Input], shape: Mapping[str, int], *, apart: bool =
     classes = {d for i in inputs for d in _classes(i)}
     others = [d for d in _sorted(dims, classes) if d not in classes]
     last = others[-1] if apart and len(others) == 2 else None
-    return {d: given.get(d.lower(), CLASSES if d in classes else APART if d == last else SIZE) for d in dims}
+    return {d: given.get(d.lower(), CLASSES if d in classes else OTHER_SIZE if d == last else SIZE) for d in dims}
 
 
 def _classes(i: Input) -> tuple[str, ...]:
@@ -149,12 +147,12 @@ def _classes(i: Input) -> tuple[str, ...]:
 
 
 def _sorted(dims: Sequence[str], classes: set[str]) -> list[str]:
-    """Examples first, classes last, as one says it."""
+    """The dimensions in the usual order: examples first, classes last."""
     return sorted(dims, key=lambda d: (d in classes, d.lower() != "n"))
 
 
 def choices(i: Input, sizes: Mapping[str, int]) -> list[Any]:
-    """The values that a whole number has of a domain that lists them."""
+    """The possible values of a whole number whose domain lists them."""
     if isinstance(i.domain, Label):
         n = int(i.domain.size) if i.domain.size.isdigit() else sizes[i.domain.size]
         return [*range(n), *([] if i.domain.ignored is None else [i.domain.ignored])]
@@ -162,7 +160,7 @@ def choices(i: Input, sizes: Mapping[str, int]) -> list[Any]:
 
 
 def _labelled(labels: Mapping[str, list[Any]], values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """All of them."""
+    """All patterns of labels."""
     places = [(name, np.shape(values[name]), int(np.size(values[name]))) for name in labels]
     each = [labels[name] for name, _, n in places for _ in range(n)]
     for chosen in product(*each):

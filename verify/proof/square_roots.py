@@ -1,10 +1,10 @@
-"""Square roots in the field: which points have them, and that they are independent of each other.
+"""Square roots in the field: points at which they exist, and a certificate that they are independent.
 
 Half of all numbers have a square root in the field. Points are drawn until all roots that the code takes exist; the sign of each is
-whatever comes out. That says something of the real, positive roots where each root is of degree 2 over the field of rational functions
-and the roots before it: then the norm of a function that is not 0 is not 0 either, whatever the signs. It is certified for each root by
-a point at which those before it exist and it does not: had it been made of those it would exist there. Roots that depend on each other, as
-√(x²) and √x·√y beside √(xy), have no such point, and nothing is said of them.
+arbitrary. This is conclusive for the real, positive roots if each root has degree 2 over the field of rational functions and the roots
+before it: then the norm of a function that is not 0 is not 0 either, whatever the signs. It is certified for each root by a point at which
+those before it exist and it does not: if it were composed of them it would exist there. Dependent roots, such as √(x²), or √x·√y beside
+√(xy), have no such point, and nothing is claimed for them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verify.proof.field import Element, Field
 
-MOST = 9
-"""Square roots that are followed: all exist at one point of 2^MOST."""
+MAX_ROOTS = 9
+"""Most square roots: all exist at one point in 2^MAX_ROOTS."""
 
 
 class Missing(BaseException):
-    """A point has no root of something, or that is not known to be independent of the others; with the tag of its place."""
+    """A root does not exist at a point, or is not known to be independent of the others; with the tag of its place."""
 
     def __init__(self, tag: Any) -> None:
         super().__init__(tag)
@@ -29,8 +29,8 @@ class Missing(BaseException):
 
 @dataclass(eq=False)
 class Roots:
-    """Those that are taken in one field: of elements whose values are `known` if given, else of all. `degree`: that of all of them together
-    over the rational functions.
+    """The roots taken in one field: of elements whose values are `known` if given, else of all. `degree` is that of all roots together over
+    the rational functions.
     """
 
     known: set[Any] | None = None
@@ -53,7 +53,7 @@ class Roots:
         return tuple(found)
 
     def odd(self, order: int, key: Any) -> None:
-        """A root of an odd order, which is unique."""
+        """Notes a root of odd order, which is unique."""
         if key not in self.orders:
             self.orders.add(key)
             self.degree *= order

@@ -1,8 +1,8 @@
-"""Records that are sums over examples: of one and the same expression for each example, whatever their number.
+"""Records that are sums over examples: of the same expression for each example, whatever their number.
 
-A record at one size is taken apart by the operations on its tape. Each register is shared, of one example, or a sum of such: sums,
-differences, and products and quotients by what is shared are gone through, as Σ (a + b)/n is Σ a/n + Σ b/n. What comes of an example is an
-expression of its own entries and of what is shared. All else that two examples enter couples them.
+A record at one size is taken apart by the operations on its tape. Each register is shared, belongs to one example, or is a sum of such:
+sums, differences, and products and quotients by shared terms are distributed, as Σ (a + b)/n is Σ a/n + Σ b/n. The term of an example is an
+expression of its own entries and of shared terms. Any other operation on two examples couples them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from verify.proof.constants import DENOMINATOR, read
 from verify.tape.primitives import PRIMITIVES
 from verify.tape.tape import Builder, Instruction, Registers, SourceLine, Tape
 
-SHARED = -1
-"""In place of an example."""
+ALL_EXAMPLES = -1
+"""Stands for all examples."""
 NUMBER, INPUT, SIZE = "number", "input", "size"
 """Expressions that are no operations: a constant, an entry of an input, and c·(a + b·n)^k of the number n of examples, by k, a, b and c."""
 LINEAR = "linear"
-"""An operation that no tape has: the sum of its operands by twos, each a factor and what it is multiplied by."""
+"""An operation that tapes do not have: the sum of its operands in pairs, each a factor and a term."""
 MOST_POWER = 3
-"""Of the number of examples in a constant."""
+"""Greatest power of the number of examples in a constant."""
 
 
 class NoSum(Exception):
-    """Why a record is no sum over examples of one expression: in words, and the line."""
+    """Why a record is not a sum over examples of one expression: in words, and the line."""
 
     def __init__(self, what: str, line: SourceLine | None = None) -> None:
         super().__init__(what if line is None or not line.number else f"{what} (line {line.number}: {line.code})")
 
 
 class Expressions:
-    """Each expression once, by its number: an operation, its parameter, and the numbers of its operands."""
+    """A table in which each expression has one number: an operation, its parameter, and the numbers of its operands."""
 
     def __init__(self) -> None:
         self._known: dict[Any, int] = {}
@@ -49,7 +49,7 @@ class Expressions:
         self._known_forms: dict[Any, int] = {}
 
     def of(self, *key: Any) -> int:
-        """That of a key. A product or quotient by 1 is the other operand: of one example a mean is none."""
+        """The number of a key. A product or quotient by 1 is the other operand: for one example a mean disappears."""
         if key[0] in ("mul", "div") and key[3] == self.one:
             return int(key[2])
         if key[0] == "mul" and key[2] == self.one:
@@ -61,30 +61,32 @@ class Expressions:
         return self._known[key]
 
     def operation(self, op: str, *operands: int, parameter: Any = None) -> int:
-        """One of others."""
+        """An operation on other expressions."""
         return self.of(op, parameter, *operands)
 
     def sum(self, terms: Sequence[int]) -> int:
-        """A sum; of one term that term."""
+        """A sum; for one term that term."""
         return terms[0] if len(terms) == 1 else self.operation("sum", *terms)
 
     def operands(self, expression: int) -> tuple[int, ...]:
-        """Those of an operation; none of what is none."""
+        """The operands of an operation; empty for other expressions."""
         key = self.keys[expression]
         return () if key[0] in (NUMBER, INPUT, SIZE) else key[2:]
 
     def with_operands(self, expression: int, operands: Sequence[int]) -> int:
-        """The same operation of others."""
+        """The same operation on other operands."""
         return self.of(*self.keys[expression][:2], *operands)
 
     # Numbers taken out of sums and products
 
     def normal(self, expression: int) -> int:
-        """The same for all that are equal by the laws of sums, and of products with numbers."""
+        """The normal form: the same for all expressions that are equal by the laws of sums, and of products with numbers."""
         return self._made(self._terms(expression, merged=True))
 
     def spread(self, expression: int) -> int:
-        """As a sum of products of one number each, 1 and 0 too: of the same form at all sizes at which it is of the same operations."""
+        """The expression as a sum of products with one number each, including 0 and 1: of the same form at all sizes with the same
+        operations.
+        """
         return self._made_of_all(self._terms(expression, merged=False))
 
     def _terms(self, expression: int, *, merged: bool) -> tuple[tuple[Fraction, int], ...]:
@@ -112,7 +114,7 @@ class Expressions:
         return self.of(LINEAR, None, *(k for c, x in terms for k in (self.of(NUMBER, c), x)))
 
     def _form(self, expression: int) -> int:
-        """What it is but for its numbers, as a number of its own that is the same for all sizes."""
+        """The number of the expression's form without its numbers, which is the same for all sizes."""
         for one in in_order([expression], self.operands, self._forms):
             key = self.keys[one]
             form = (key[0],) if key[0] in (NUMBER, SIZE) else key if key[0] == INPUT else (*key[:2], *(self._forms[k] for k in key[2:]))
@@ -155,7 +157,7 @@ class Expressions:
         yield c * d, self.of("mul", None, *sorted((a, b), key=lambda k: (self._form(k), k)))
 
     def _factor(self, terms: Sequence[Any], made: Callable[..., int]) -> tuple[Fraction, int]:
-        """A number, and what it is multiplied by."""
+        """A number and the term that it multiplies."""
         return terms[0] if len(terms) == 1 else (Fraction(1), made(terms))
 
     def _is_number(self, terms: Sequence[Any]) -> bool:
@@ -166,7 +168,7 @@ class Expressions:
 
 
 def in_order(roots: Sequence[Any], behind: Callable[[Any], Sequence[Any]], known: Mapping[Any, Any]) -> Iterator[Any]:
-    """All that is behind these and not yet known, what it is made of first. Who takes it from here puts it among what is known."""
+    """All unknown nodes reachable from these, operands first. The caller adds each to the known ones."""
     waiting = list(roots)
     while waiting:
         one = waiting[-1]
@@ -181,8 +183,8 @@ def in_order(roots: Sequence[Any], behind: Callable[[Any], Sequence[Any]], known
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is known of a register: its expression where it is of one example (`who`) or shared, and `parts`, the expressions that it is
-    the sum of: by the example, and how often each is added of those that are shared. Of a register that couples examples the line.
+    """What is known of a register: its expression if it belongs to one example (`who`) or is shared, and `parts`, the expressions that it
+    is the sum of: by example, and with the counts of shared ones. If a register couples examples, the line.
     """
 
     who: int | None
@@ -192,43 +194,43 @@ class Piece:
     coupled: SourceLine | None = None
 
 
-NOTHING: Mapping[int, int] = {}
-UNKNOWN = SourceLine("", 0, "")
-"""Of an operation that nobody has written."""
+NO_TERMS: Mapping[int, int] = {}
+UNKNOWN_LINE = SourceLine("", 0, "")
+"""The line of operations that are not in the code."""
 
 
 class Apart:
-    """The registers of a builder taken apart. `entries` are the inputs' expressions, each with its example or SHARED, of `n` examples."""
+    """A builder's registers, taken apart. `entries` are the expressions of the inputs, each with its example (of `n`) or ALL_EXAMPLES."""
 
     def __init__(self, e: Expressions, b: Builder, entries: Mapping[int, tuple[int, int]], n: int) -> None:
         self.e, self.b = e, b
         self.known: dict[int, Piece] = {r: self._alone(who, x) for r, (who, x) in entries.items()}
         for r, value in b._numbers.items():
-            self.known[r] = self._alone(SHARED, e.of(NUMBER, value if isinstance(value, str) else meant(Fraction(value), n)))
+            self.known[r] = self._alone(ALL_EXAMPLES, e.of(NUMBER, value if isinstance(value, str) else meant(Fraction(value), n)))
         for i in b._instructions:
             for r, part in zip(i.outs.ravel().tolist(), self._of(i), strict=True):
                 self.known[r] = part
 
     def _alone(self, who: int, x: int) -> Piece:
-        if who != SHARED:
-            return Piece(who, x, {who: x}, NOTHING)
-        return Piece(who, x, NOTHING, NOTHING if x == self.e.zero else {x: 1})
+        if who != ALL_EXAMPLES:
+            return Piece(who, x, {who: x}, NO_TERMS)
+        return Piece(who, x, NO_TERMS, NO_TERMS if x == self.e.zero else {x: 1})
 
     def part(self, r: int) -> Piece:
-        """What is known of a register. Raises NoSum."""
+        """The piece of a register. Raises NoSum."""
         if r not in self.known:
             raise NoSum("it computes with numbers that are not finite")
         return self.known[r]
 
     def is_constant(self, r: int) -> bool:
-        """Whether no input is behind a register."""
+        """Whether a register depends on no input."""
         tape = self.b.tape(np.array([r], np.intp))
         return tape.behind([r]).isdisjoint(tape.inputs.tolist())
 
     def _of(self, i: Instruction) -> Iterator[Piece]:
         form, op = i.row.form, i.op
         if form == "composite":
-            yield from (Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN) for _ in range(i.outs.size))
+            yield from (Piece(None, None, NO_TERMS, NO_TERMS, i.line or UNKNOWN_LINE) for _ in range(i.outs.size))
         elif form == "matrix":
             rows, columns = i.ins[0].tolist(), i.ins[1].T.tolist()
             yield from (self._products(i, row, column) for row in rows for column in columns)
@@ -251,10 +253,10 @@ class Apart:
             return self._sum(who, whole, [xs[0], self._mapped(xs[1], lambda x: self.e.operation("neg", x))])
         if op == "neg":
             return self._sum(who, whole, [self._mapped(xs[0], lambda x: self.e.operation("neg", x))])
-        if op == "mul" or (op == "div" and xs[1].who == SHARED):
+        if op == "mul" or (op == "div" and xs[1].who == ALL_EXAMPLES):
             return self._product(i, op, who, whole, *xs)
         if who is None or whole is None:
-            return Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN)
+            return Piece(None, None, NO_TERMS, NO_TERMS, i.line or UNKNOWN_LINE)
         return self._alone(who, whole)
 
     def _sum(self, who: int | None, whole: int | None, xs: Sequence[Piece]) -> Piece:
@@ -265,28 +267,30 @@ class Apart:
                 parts.setdefault(k, []).append(term)
             for term, times in x.shared.items():
                 shared[term] = shared.get(term, 0) + times
-        if who is not None and who != SHARED and shared and all(self.e.fixed[x] for x in shared):
+        if who is not None and who != ALL_EXAMPLES and shared and all(self.e.fixed[x] for x in shared):
             parts.setdefault(who, []).append(self.of_shared(shared))  # numbers beside an example are its own
             shared = {}
         return Piece(who, whole, {k: self.e.sum(terms) for k, terms in parts.items()}, shared)
 
     def _mapped(self, x: Piece, f: Callable[[int], int]) -> Piece:
         """A linear function of each part."""
-        shared = {f(self.of_shared(x.shared)): 1} if x.shared else NOTHING
+        shared = {f(self.of_shared(x.shared)): 1} if x.shared else NO_TERMS
         return Piece(x.who, x.whole, {k: f(term) for k, term in x.parts.items()}, shared)
 
     def of_shared(self, shared: Mapping[int, int]) -> int:
-        """One expression of what is shared."""
+        """One expression for the shared terms."""
         terms = [self.e.operation("mul", self.e.of(NUMBER, Fraction(times)), x) for x, times in shared.items()]
         return self.e.sum(terms) if terms else self.e.zero
 
     def _product(self, i: Instruction, op: str, who: int | None, whole: int | None, x: Piece, y: Piece) -> Piece:
-        if SHARED not in (x.who, y.who):  # of two examples, or of one, of which it is no sum any more
-            return Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN) if who is None or whole is None else self._alone(who, whole)
-        if who == SHARED and whole is not None:
+        if ALL_EXAMPLES not in (x.who, y.who):  # of two examples, or of one, of which it is no sum any more
+            return (
+                Piece(None, None, NO_TERMS, NO_TERMS, i.line or UNKNOWN_LINE) if who is None or whole is None else self._alone(who, whole)
+            )
+        if who == ALL_EXAMPLES and whole is not None:
             nothing = not x.shared or (op == "mul" and not y.shared)
-            return Piece(who, whole, NOTHING, NOTHING) if nothing else self._alone(who, whole)
-        if y.who == SHARED:
+            return Piece(who, whole, NO_TERMS, NO_TERMS) if nothing else self._alone(who, whole)
+        if y.who == ALL_EXAMPLES:
             found = self._mapped(x, lambda a: self.e.operation(op, a, y.whole or 0))
         else:
             found = self._mapped(y, lambda a: self.e.operation(op, x.whole or 0, a))
@@ -308,13 +312,13 @@ class Apart:
 
 
 def _who(xs: Sequence[Piece]) -> int | None:
-    """Of which example all these are, or SHARED; None of several."""
-    found = {x.who for x in xs} - {SHARED}
-    return SHARED if not found else found.pop() if len(found) == 1 else None
+    """The example that all these belong to, or ALL_EXAMPLES; None for several."""
+    found = {x.who for x in xs} - {ALL_EXAMPLES}
+    return ALL_EXAMPLES if not found else found.pop() if len(found) == 1 else None
 
 
 def meant(value: Fraction, n: int) -> Fraction:
-    """A constant as its author meant it, where that is a fraction, or one over the number of examples."""
+    """A constant as its author meant it, if that is a fraction, or one over the number of examples."""
     told = read(value)
     if told.fraction is None or told.fraction != value or value.denominator == 1:
         return value if told.fraction is None else told.fraction
@@ -326,7 +330,7 @@ def meant(value: Fraction, n: int) -> Fraction:
 
 
 class Template:
-    """Expressions in which constants that follow the number n of examples are sizes: those that two records have in common."""
+    """Expressions in which constants that depend on the number n of examples are sizes: those that two records have in common."""
 
     def __init__(self, e: Expressions, sizes: tuple[int, int]) -> None:
         self.e, self.sizes = e, sizes
@@ -334,8 +338,8 @@ class Template:
         self._at: dict[int, dict[int, int]] = {}
 
     def common(self, x: int, y: int) -> int:
-        """Of an expression at the first of the sizes and one at the second: of the same operations, or of the same where numbers are taken
-        out of sums and products, as 2/n is 1 at the first. Raises NoSum.
+        """The common form of an expression at the first of the sizes and one at the second: with the same operations, or the same after
+        distributing numbers, as 2/n is 1 at the first. Raises NoSum.
         """
         try:
             return self._of_both(x, y)
@@ -388,7 +392,7 @@ class Template:
         return a - slope * n, slope
 
     def at(self, x: int, n: int) -> int:
-        """The expression of so many examples. Raises NoSum where a size divides by 0."""
+        """The expression for n examples. Raises NoSum if a size divides by 0."""
         e, known = self.e, self._at.setdefault(n, {})
         for one in in_order([x], e.operands, known):
             key = e.keys[one]
@@ -403,7 +407,7 @@ class Template:
 
 
 def tape_of(e: Expressions, expressions: Sequence[int], entries: Sequence[int]) -> Tape:
-    """Some expressions as a tape of single numbers: the entries of inputs, and the number of examples behind them."""
+    """Some expressions as a tape of single numbers: the entries of inputs, then the number of examples."""
     b = Builder()
     inputs, n = b.inputs(len(entries)), b.inputs(())
     known: dict[int, Registers] = dict(zip(entries, inputs, strict=True))

@@ -1,1 +1,1 @@
-"""The report: one model of it, and its renderings."""
+"""The report: its model and its renderings."""

@@ -1,4 +1,4 @@
-"""Audits as text: one line a question, one sentence a wrong entry."""
+"""Audits as text: one line per question, one sentence per wrong entry."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from verify.report.reading import Document, Entry, figure, visible
 
 
 def lines(document: Document) -> list[str]:
-    """All audits of a document; nothing where there are none."""
+    """All audits of a document; empty if there are none."""
     return [line for a in document.get("audits", ()) for line in entry_lines(a)]
 
 
 def entry_lines(audit: Entry) -> list[str]:
-    """One audit."""
+    """The lines of one audit."""
     return list(_lines(audit))
 
 
@@ -33,7 +33,7 @@ def _lines(a: Entry) -> Iterator[str]:
 
 
 def _wrong(a: Entry) -> list[str]:
-    """Each wrong entry once, by the first question that named it."""
+    """Each wrong entry once, with the first question that named it."""
     named: dict[tuple[int, int], str] = {}
     more = False
     for p in a["parts"]:

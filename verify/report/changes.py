@@ -1,7 +1,7 @@
-"""Changes since the baseline: what changed in meaning first, the rest counted.
+"""Changes since the baseline: those that matter first, the rest counted.
 
-Another machine, or another version of a library, moves the last digits of most figures. A reader is shown verdicts, what is new or missing,
-and figures that moved by more than `MEANS`.
+Another machine, or another version of a library, moves the last digits of most figures. A reader is shown verdicts, new and missing
+results, and figures that changed by more than a factor of `NOTABLE_FACTOR`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from typing import Any
 
 from verify.report.reading import Document, Entry, figure, visible
 
-MEANS = 2.0
-"""Times by which a strain or a sensitivity moves before it is shown first. It is half of the least margin by which the gate fails."""
+NOTABLE_FACTOR = 2.0
+"""Factor by which a strain or a sensitivity must change to be listed first: half of the smallest margin at which the gate fails."""
 
 FLOOR = {"strain": 0.02, "sensitivity": 0.0}
-"""Figures below these count as these: there a maximum says which roundings the cases happened to meet. The errors in ulps are not among
-them: their maximum comes from entries that cancel, and moves by any factor."""
+"""Figures below these count as these: the maximum then depends on the roundings that the cases happened to meet. Errors in ulps are left
+out: their maximum comes from entries that cancel, and may change by any factor.
+"""
 
 
 def matters(change: Entry) -> bool:
-    """Whether it is a change in meaning: a verdict, a result that is new or missing, a strain or a sensitivity beyond a factor of MEANS."""
+    """Whether a change matters: of a verdict, a new or missing result, a strain or a sensitivity changed by more than NOTABLE_FACTOR."""
     what = change["what"]
     if what not in FLOOR:
         return bool(what != "ulps")
     low, high = sorted(max(inf if (x := change[k]) is None else float(x), FLOOR[what]) for k in ("before", "now"))
-    return not high <= MEANS * low
+    return not high <= NOTABLE_FACTOR * low
 
 
 def split(document: Document) -> tuple[list[dict[str, Any]], list[Entry]]:
-    """(what changed in meaning, with results of one candidate that are new or missing together; the rest). Nothing without a gate.
+    """The changes that matter, with the new or missing results of one candidate joined; and the rest. Empty without a gate.
 
-    Verdicts come first, then what is new or missing, then figures; those of a result whose verdict changed say no more than the verdict.
+    Verdicts come first, then new and missing results, then figures; figures of a result whose verdict changed are left out.
     """
     changes = document.get("gate", {}).get("changes", [])
     turned = {_result(c) for c in changes if c["what"] == "verdict"}
@@ -55,7 +56,7 @@ def _result(change: Entry) -> tuple[object, ...]:
 
 
 def _together(changes: list[Entry]) -> dict[str, Any]:
-    """Results of one candidate that are all new, or all missing, as one row; of any other change the row itself."""
+    """The results of one candidate that are all new, or all missing, as one row; any other change as it is."""
     one = changes[0]
     if len(changes) == 1:
         return dict(one)
@@ -69,12 +70,12 @@ def _counted(verdicts: Iterable[str]) -> str:
 
 
 def shown(x: str | float | None) -> str:
-    """What stood before, or stands now: a verdict, a figure, or nothing."""
+    """A value before or now, as text: a verdict, a figure, or nothing."""
     return "none" if x is None else x if isinstance(x, str) else figure(x, ".3g")
 
 
 def line(change: Mapping[str, Any]) -> str:
-    """One change in a line of text."""
+    """One change as a line of text."""
     before, now = shown(change["before"]), shown(change["now"])
     what = "" if change["what"] in ("verdict", "result") else f"{change['what']} "
     return visible(f"{change['candidate']} ({change['loss']}, {change['dtype']}), {change['law']}: {what}{before} → {now}")

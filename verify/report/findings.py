@@ -1,11 +1,11 @@
-"""Findings: one mistake is told once, with the laws that it breaks, however many these are.
+"""Findings: a mistake is reported once, with all the laws that it breaks.
 
-Two results of one candidate and loss are one finding where they have the same cause: the same diagnosis, but for the numbers that were
-measured and for the condition under which one law happened to see it. Where no mistake has a name they are one where the same answer was
-found wrong on both cases (`answer`: the gradient, the loss, the Hessian), or the same entries on the same case. Everything else stays
-apart: two mistakes are two findings. Dtypes of a candidate join.
+Two results of one candidate and loss form one finding if they have the same cause: the same diagnosis, apart from measured numbers and from
+the condition under which a law happened to see it. Where no mistake has a name, they form one finding if the same answer was wrong in both
+cases (`answer`: the gradient, the loss, the Hessian), or the same entries of the same case. Everything else stays separate: two mistakes
+are two findings. Dtypes of a candidate join.
 
-Like `reading`, everything here is a function of the document alone.
+As in `reading`, everything here is a function of the document alone.
 """
 
 from __future__ import annotations
@@ -32,70 +32,71 @@ from verify.report.reading import (
 )
 
 GRAVITY = ("crashed", "hung", "behaviour", "wrong", "convention", "precision")
-"""What is told first: who gives no answer cannot be judged at all; who misbehaves otherwise spoils what others compute; a wrong number is
-graver than a right one of another convention, and that graver than a formula that is right but for rounding."""
+"""The order of findings: a candidate without an answer cannot be judged at all; other misbehaviour spoils what other code computes; a wrong
+number is worse than a right one of another convention, and that is worse than a right formula with rounding errors.
+"""
 
-NAMED = 3
-"""Laws that a finding names before it counts the rest, and candidates that a line does."""
+MAX_NAMED = 3
+"""Laws that a finding names before it counts the rest; also candidates that a line names."""
 
-COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Results that share a cause (or, silent ones, the reason why nothing was decided); `members` are in the document's order."""
+    """Results that share a cause, or silent ones that share the reason; `members` are in the document's order."""
 
     members: tuple[Entry, ...]
 
     @property
     def shown(self) -> Entry:
-        """The result whose witness is the smallest; among equals the first law's."""
+        """The result with the smallest witness; among equals that of the first law."""
         return min(self.members, key=_size)
 
     @property
     def laws(self) -> list[str]:
-        """The law that is shown, then the others, each once."""
+        """The law of the shown result, then the others, each once."""
         return list(dict.fromkeys(r["law"] for r in (self.shown, *self.members)))
 
     @property
     def dtypes(self) -> list[str]:
-        """In the document's order."""
+        """The dtypes, in the document's order."""
         return list(dict.fromkeys(r["dtype"] for r in self.members))
 
     @property
     def named(self) -> Entry:
-        """The result whose diagnosis tells most of the cause: the one that is shown, if it does."""
+        """The result whose diagnosis says most about the cause: the shown one, if it says anything."""
         mine = (self.shown, *self.members)
         return next((r for has in (_is_named, _cause) for r in mine if has(r)), self.shown)
 
     @property
     def cause(self) -> str | None:
-        """The mistake in a sentence; None where it has no name."""
+        """The mistake in a sentence; None if it has no name."""
         return _cause(self.named)
 
     @property
     def code(self) -> str:
-        """The code of the diagnosis that tells the cause."""
+        """The code of the diagnosis that names the cause."""
         return str(self.named.get("diagnosis", {}).get("code", "unknown"))
 
     @property
     def kind(self) -> str | None:
-        """What kind of mistake it is; None of what is silent."""
+        """The kind of the mistake; None for silent results."""
         return self.named["kind"]  # type: ignore[no-any-return]
 
     @property
     def strain(self) -> float:
-        """The greatest of its results; NaN counts as infinite."""
+        """The greatest strain of its results; NaN counts as infinite."""
         strains = [float(r["strain"]) for r in self.members]
         return max(inf if s != s else s for s in strains)
 
     @property
     def gravity(self) -> int:
-        """The place of its kind in GRAVITY."""
+        """The position of its kind in GRAVITY."""
         return GRAVITY.index(self.code if self.code in GRAVITY else self.kind or "wrong")
 
     def entry(self) -> dict[str, Any]:
-        """As the document has it."""
+        """The finding as an entry of the document."""
         shown = self.shown
         return {
             "cause": self.cause,
@@ -113,13 +114,13 @@ class Finding:
 
 
 def findings(document: Document) -> list[Finding]:
-    """All that is broken, the gravest kind first, then the greatest strain."""
+    """All broken findings, the gravest kind first, then by strain."""
     found = _grouped([r for r in document["results"] if r["verdict"] == "broken"])
     return sorted(found, key=lambda f: (f.gravity, -f.strain))
 
 
 def silences(document: Document) -> list[Finding]:
-    """All that is silent: laws of one candidate that decided nothing for the same reasons are told once."""
+    """All silent findings: laws of one candidate that decided nothing for the same reasons are joined."""
     groups: dict[tuple[Any, ...], list[Entry]] = {}
     for r in document["results"]:
         if r["verdict"] == "silent":
@@ -128,23 +129,23 @@ def silences(document: Document) -> list[Finding]:
 
 
 def with_findings(document: Document) -> dict[str, Any]:
-    """The document with its `findings`: `{"cause", "code", "kind", "candidate", "dtypes", "laws", "witness", …}` each."""
+    """The document with its `findings`: a list of `{"cause", "code", "kind", "candidate", "dtypes", "laws", "witness", …}`."""
     return {**document, "findings": [f.entry() for f in findings(document)]}
 
 
 def _cause(entry: Entry) -> str | None:
-    """What is known of the mistake, or the misbehaviour, which is its own name."""
+    """What is known about the mistake; a misbehaviour is its own name."""
     named = cause(entry)
     return measured(entry) if named is None and entry["kind"] == "behaviour" else named
 
 
 def _is_named(entry: Entry) -> bool:
-    """Whether the mistake has a name: when it is made, or where, is none."""
+    """Whether the mistake has a name: when or where it occurs is not one."""
     return _cause(entry) is not None and entry["diagnosis"]["code"] != "unknown"
 
 
 def _size(entry: Entry) -> tuple[int, int]:
-    """How many numbers a witness has, and how many of them are not 0; a result without one comes last."""
+    """The number of values of a witness, and how many of them are not 0; a result without a witness comes last."""
     case = entry.get("witness")
     if case is None:
         return 2**63, 0
@@ -153,7 +154,7 @@ def _size(entry: Entry) -> tuple[int, int]:
 
 
 def _grouped(broken: Sequence[Entry]) -> list[Finding]:
-    """Results with a name first, so that the others find them; members in the document's order."""
+    """Groups results, those with a name first, so that the others can join them; members in the document's order."""
     groups: list[list[int]] = []
     for i in sorted(range(len(broken)), key=lambda i: (not _is_named(broken[i]), i)):
         mine = broken[i]
@@ -163,7 +164,7 @@ def _grouped(broken: Sequence[Entry]) -> list[Finding]:
 
 
 def _same(a: Entry, b: Entry) -> bool:
-    """Whether two results have one cause."""
+    """Whether two results have the same cause."""
     if any(a[k] != b[k] for k in ("candidate", "loss")):
         return False
     if _is_named(a) and _is_named(b):
@@ -172,17 +173,17 @@ def _same(a: Entry, b: Entry) -> bool:
     if not _is_named(a) and not _is_named(b):
         return lost[0] == lost[1] and (alike or _same_entries(a, b) or (_cause(a) is not None and _mistake(a) == _mistake(b)))
     named = a if _is_named(a) else b
-    return alike and (all(lost) or (named["diagnosis"]["code"] == "precision" and not any(lost)))  # roundings fall as they like
+    return alike and (all(lost) or (named["diagnosis"]["code"] == "precision" and not any(lost)))  # rounding errors vary by chance
 
 
 def _apart(entry: Entry, group: Sequence[Entry]) -> bool:
-    """Whether a mistake is seen under another condition than that of a group: C = 2 is not N = 7, whatever the same mistake is there."""
+    """Whether a mistake occurs under another condition than a group's: C = 2 is not N = 7, even for the same mistake."""
     mine, theirs = _condition(entry), {_condition(r) for r in group} - {None}
     return mine is not None and bool(theirs) and mine not in theirs
 
 
 def _mistake(entry: Entry) -> tuple[str, str]:
-    """Code and sentence without what differs from law to law: the condition, what was measured, and the figures in it."""
+    """The code and the sentence without what differs from law to law: the condition, the measured value, and the figures in it."""
     code, message = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
     return code, (ANY_NUMBER if entry["kind"] in ("behaviour", "precision") else DECIMAL).sub("#", message)
 
@@ -193,7 +194,7 @@ def _condition(entry: Entry) -> str | None:
 
 
 def _itself(entry: Entry) -> str:
-    """The sentence on a mistake without what became of the candidate while its name was sought."""
+    """The sentence on a mistake, without the part about the end of the process while it was being named."""
     message, lost, _ = str(entry["diagnosis"]["message"]).partition(", when it was asked more, to name ")
     return message.rpartition(". The candidate ")[0] or message if lost else message
 
@@ -204,24 +205,24 @@ DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
 ANY_NUMBER = re.compile(r"(?<![\w.:])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradient", "curvature": "Hessian"}
-"""Laws that are about one answer alone."""
+"""Laws that compare only one answer."""
 
 
 def _answer(entry: Entry) -> str | None:
-    """Which answer is wrong, where that is known: by the diagnosis, or by a law that compares no other."""
+    """The wrong answer where it is known: from the diagnosis, or from a law that compares no other."""
     answer = entry.get("diagnosis", {}).get("answer")
     return str(answer) if answer is not None else OF_ONE_ANSWER.get(entry["law"]) if _is_named(entry) else None
 
 
 def _same_entries(a: Entry, b: Entry) -> bool:
-    """The same case to the bit, and the same entries, or a law that compares none."""
+    """Whether both have the same case to the bit, and the same entries, or a law that compares none."""
     cases = [values(r.get("witness", {})) for r in (a, b)]
     entries = [r["diagnosis"]["entries"] for r in (a, b)]
     return "witness" in a and cases[0] == cases[1] and (entries[0] == entries[1] or "all" in entries)
 
 
 def paragraph(found: Finding, document: Document) -> str:
-    """The finding in lines: the cause, what was measured at each dtype, the smallest case once, and the laws that it costs."""
+    """The finding in lines: the cause, what was measured at each dtype, the smallest case once, and the laws that it breaks."""
     lines = [*headline(found), *sentences(found), *smallest(found)]
     if len(found.laws) > 1:
         lines.append(laws_in_words(found))
@@ -229,24 +230,24 @@ def paragraph(found: Finding, document: Document) -> str:
 
 
 def headline(found: Finding) -> list[str]:
-    """The cause, where it has a name that is not the sentence itself, as of a misbehaviour."""
+    """The cause, if it has a name that is not itself the sentence, as for a misbehaviour."""
     return [] if found.cause in (None, measured(found.shown)) else [f"cause: {found.cause}"]
 
 
 def sentences(found: Finding) -> list[str]:
-    """The sentence of the law that is shown, then at each other dtype: of the same law, or of another where it holds."""
+    """The sentence of the shown law, then one for each other dtype: of the same law, or of another where that one holds."""
     mine = found.shown
     others = ([r for r in found.members if r["dtype"] == dtype] for dtype in found.dtypes if dtype != mine["dtype"])
     return [str(sentence(r)) for r in (mine, *(next((r for r in there if r["law"] == mine["law"]), there[0]) for there in others))]
 
 
 def smallest(found: Finding) -> list[str]:
-    """The smallest case, and what was printed last where there is no answer."""
+    """The smallest case, and the last output where there is no answer."""
     return [*case_lines(found.shown), *last_printed(found.shown)]
 
 
 def laws_in_words(found: Finding) -> str:
-    """What the finding costs, or which laws are silent."""
+    """The laws that the finding breaks, or that are silent."""
     return _laws_in_words(found.shown["verdict"], found.laws, found.dtypes)
 
 
@@ -263,19 +264,19 @@ def _laws_in_words(verdict: str, laws: Sequence[str], dtypes: Sequence[str]) -> 
 
 
 def first_few(names: Sequence[str]) -> str:
-    """The first of these, and how many more; one more has its name, too.
+    """The first names and the number of the rest; if only one remains, it is named, too.
 
     >>> first_few(["gradient", "order", "descent", "bracket"]), first_few(["gradient"])
     ('gradient, order, descent and bracket', 'gradient')
     """
-    rest = len(names) - NAMED
+    rest = len(names) - MAX_NAMED
     if rest > 1:
-        return f"{', '.join(names[:NAMED])} and {COUNTED[rest] if rest < len(COUNTED) else rest} more"
+        return f"{', '.join(names[:MAX_NAMED])} and {NUMBER_WORDS[rest] if rest < len(NUMBER_WORDS) else rest} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def declared(found: Finding, document: Document) -> list[str]:
-    """The reasons that were declared for it, with the laws where that is not all of it."""
+    """The declared reasons for the finding, with the laws where a reason does not cover all."""
     reasons: dict[str, list[str]] = {}
     for r in found.members:
         reason = accepted(document, r)
@@ -287,7 +288,7 @@ def declared(found: Finding, document: Document) -> list[str]:
 
 
 def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]:
-    """Rulings of the gate. Those that say the same as results of one finding are one: the first, with the laws of all."""
+    """The gate's rulings, with those that concern results of one finding joined into the first, with all their laws."""
     homes = {_key(r): n for n, f in enumerate([*findings(document), *silences(document)]) for r in f.members}
     found = []
     for one, *more in _by(rulings, lambda s: homes.get(_key(s)) if s["told"] else None):
@@ -297,7 +298,7 @@ def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]
 
 
 def declarations(document: Document) -> list[str]:
-    """What the gate accepted, in sentences: each reason once for a candidate at a dtype, with its laws."""
+    """Sentences on what the gate accepted: each reason once for a candidate at a dtype, with its laws."""
     groups = _by(document["gate"]["accepted"], lambda a: tuple(a[k] for k in ("candidate", "loss", "dtype", "reason")))
     laws = [list(dict.fromkeys(a["law"] for a in g)) for g in groups]
     return [
@@ -307,7 +308,7 @@ def declarations(document: Document) -> list[str]:
 
 
 def _by(entries: Iterable[Entry], key: Callable[[Entry], object]) -> list[list[Entry]]:
-    """The entries of each key; those without one alone."""
+    """The entries grouped by key; those without a key alone."""
     groups: dict[object, list[Entry]] = {}
     for n, e in enumerate(entries):
         k = key(e)
@@ -316,7 +317,9 @@ def _by(entries: Iterable[Entry], key: Callable[[Entry], object]) -> list[list[E
 
 
 def counts(document: Document) -> str:
-    """How many checks hold, are broken (and in how many findings), are silent. A check is one law on one candidate at one dtype."""
+    """The number of checks that hold, that are broken (and in how many findings), and that are silent. A check is one law on one candidate
+    at one dtype.
+    """
     results, n = document["results"], len(findings(document))
     found = {v: sum(r["verdict"] == v for r in results) for v in VERDICTS}
     within = {"broken": f" in {counted(n, 'finding')}"} if n < found["broken"] else {}
@@ -327,14 +330,14 @@ def counts(document: Document) -> str:
 
 
 def summary(document: Document) -> str:
-    """One line: the verdict, the counts, how many cases, how long, which seed; and that the gate fails."""
+    """One line: the verdict, the counts, the number of cases, the time, the seed; and whether the gate fails."""
     cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
     gate = "" if document.get("gate", {}).get("passed", True) else "; the gate fails"
     return f"{document['verdict']}: {counts(document)} ({counted(cases, 'case')}, {wall:.1f} s, seed {document['seed']}){gate}"
 
 
 def judgement(document: Document) -> str | None:
-    """One line on the gate, where one was applied; what concerns one finding is one failure."""
+    """One line on the gate, if one was applied; rulings on one finding count as one failure."""
     if "gate" not in document:
         return None
     gate = document["gate"]
@@ -344,7 +347,7 @@ def judgement(document: Document) -> str | None:
 
 
 def counted(n: int, what: str) -> str:
-    """A number of things.
+    """A number with its noun.
 
     >>> counted(1, "finding"), counted(2, "finding")
     ('1 finding', '2 findings')

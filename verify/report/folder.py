@@ -13,16 +13,16 @@ PAGES = {
     "hiker.html": ("The hiker", "the loss as a landscape, and five ways down"),
     "bench.html": ("How fast", "the core beside what else is installed"),
 }
-"""Those of `verify descend hiker` and `verify bench`, with the words of their links."""
+"""Pages of `verify descend hiker` and `verify bench`, with the words of their links."""
 
 
 def write(document: Document, folder: Path) -> Path:
-    """Saves the page as index.html of the folder and returns its path. Raises UsageError where that cannot be."""
+    """Saves the page as index.html of the folder and returns its path. Raises UsageError on failure."""
     beside = {name: words for name, words in PAGES.items() if (folder / name).exists()}
     return save(folder / "index.html", render(document, beside=beside))
 
 
 def write_again(folder: Path) -> None:
-    """The same of the report that lies in the folder, if there is one: another page has come to lie beside it."""
+    """Renders the page of the folder's report again, if there is one: a page to link was added."""
     if (folder / "index.html").exists() and (folder / "report.json").exists():
         write(read(folder / "report.json"), folder)

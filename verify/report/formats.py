@@ -1,4 +1,4 @@
-"""One document, many renderings: each is a function from the document to text."""
+"""The renderings of a document: each is a function from the document to text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verify.streams import held
 
 
 def render(document: Document, format_: str) -> str:
-    """The document in one of the formats. Raises UsageError for a format that does not exist."""
+    """The document in one of the formats. Raises UsageError for an unknown format."""
     if format_ not in RENDERINGS:
         raise unknown("format", format_, RENDERINGS)
     module, _, name = RENDERINGS[format_].partition(":")
@@ -24,7 +24,7 @@ def render(document: Document, format_: str) -> str:
 
 
 def emit(document: Document, format_: str, output: Path | None) -> None:
-    """Writes the document to a file, or to standard output: as a table with colours where that is a terminal."""
+    """Writes the document to a file, or to standard output; text on a terminal is a table with colours."""
     from verify.report.text import console  # rich is loaded where something is shown
     from verify.report.text import render as table
 

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: verdicts first, one click to the worst input, then everything else."""
+"""The report as one self-contained HTML page: verdicts first, the worst input one click away, then everything else."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ from verify.report.reading import (
 
 PRINCIPAL = ("curve", "spread", "kinks", "profile", "plane", "sweep")
 SECONDARY = ("curve", "kinks")
-"""Pictures of a candidate's first dtype, and of the others: landscapes look the same at every dtype."""
+"""Pictures drawn for a candidate's first dtype, and for the other dtypes: landscapes look the same at every dtype."""
 
 MOST_CHANGES = 200
-"""Lines of the table of figures that moved; the document has all of them."""
+"""Lines of the table of changed figures; the document has all of them."""
 
 MOST_OPEN = 8
-"""Findings, and candidates with their pictures, that are shown without being asked for; of more each has its line."""
+"""Findings, and candidates with pictures, that are shown in full; further ones have a line each."""
 
 ELEMENTS = {
     *("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced"),
     *("mover", "munder", "munderover", "mtext", "mspace"),
 }
-"""What comes through of a formula."""
+"""The MathML elements that are kept."""
 
 
 def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """The page. `beside`: the pages that lie beside it, to be linked, each with a title and what it shows."""
+    """The page. `beside` lists pages in the same folder to link to, each with a title and a description."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
     pages.filters |= {"values": values, "listed": listed, "first_few": first_few, "sizes_shown": sizes_shown, "shown": shown}
     pages.tests["small"] = is_small
-    rows, found = _matrix(document), findings(document)
+    rows, every = _matrix(document), findings(document)
     changes, moved = split(document)
     indices = {id(r): i for i, r in enumerate(document["results"])}
     page: str = pages.get_template("page.html.j2").render(
@@ -73,13 +73,13 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         laws={law: document["laws"].get(law, "") for law in _order(rows)},
         rows=rows,
         overview=_overview(document),
-        causes=_causes(found),
+        causes=_causes(every),
         most_open=MOST_OPEN,
         candidates=list(_candidates(document)),
-        findings=[paragraph(f, document) for f in found],
-        shown={indices[id(f.shown)] for f in found},
+        findings=[paragraph(f, document) for f in every],
+        shown={indices[id(f.shown)] for f in every},
         silences=[*(paragraph(f, document) for f in silences(document)), *refusals(document)],
-        finding_of={indices[id(r)]: n for n, f in enumerate(found) for r in f.members},
+        finding_of={indices[id(r)]: n for n, f in enumerate(every) for r in f.members},
         summary=summary(document),
         judgement=judgement(document),
         conventions=list(conventions(document)),
@@ -95,7 +95,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         beside=beside or {},
         audits=lines(document),
         proofs=proofs(document),
-        recorded=list(_recorded(document, found)),
+        recorded=list(_recorded(document, every)),
     )
     return page
 
@@ -108,16 +108,16 @@ def _matrix(document: Document) -> dict[tuple[str, str, str], dict[str, tuple[in
 
 
 def _overview(document: Document) -> list[dict[str, Any]]:
-    """Each candidate in a row, by its loss, what is broken first: the verdict with its dtypes, how many laws hold, the worst strain and
-    error. `index` is that of its own section.
+    """One row for each candidate and loss, broken ones first: the verdict with its dtypes, the number of laws that hold, the worst strain
+    and error. `index` is the number of its section.
     """
     rows = []
     for n, (candidate, loss) in enumerate(dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])):
         mine = [r for r in document["results"] if (r["candidate"], r["loss"]) == (candidate, loss)]
         verdicts: dict[str, list[str]] = {}
         for dtype in dict.fromkeys(r["dtype"] for r in mine):
-            found = {r["verdict"] for r in mine if r["dtype"] == dtype}
-            verdicts.setdefault(next(v for v in ("broken", "silent", "holds") if v in found), []).append(dtype)
+            of_dtype = {r["verdict"] for r in mine if r["dtype"] == dtype}
+            verdicts.setdefault(next(v for v in ("broken", "silent", "holds") if v in of_dtype), []).append(dtype)
         worst = max(mine, key=lambda r: inf if isnan(x := float(r["strain"])) else x)
         ulps = max((float(r["ulps"]) for r in mine if r["ulps"] is not None), default=None)
         counted = {"holds": sum(r["verdict"] == "holds" for r in mine), "laws": len(mine)}
@@ -127,22 +127,22 @@ def _overview(document: Document) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda c: (str(c["loss"]), min(map(graver.index, c["verdicts"]))))
 
 
-def _causes(found: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
-    """What is broken by its cause, or by what was measured where that has no name: the findings and whose they are."""
+def _causes(every: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
+    """Findings by cause, or by what was measured where the cause has no name, each with its candidate."""
     places: dict[str, list[tuple[int, str]]] = {}
-    for n, f in enumerate(found):
+    for n, f in enumerate(every):
         places.setdefault(f.cause or measured(f.shown) or f"the law {f.shown['law']} is broken", []).append((n, f.shown["candidate"]))
     return places
 
 
 def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
-    """The laws as the fullest row has them, then the others: a stored document has forgotten their order, and a row may lack some."""
+    """The laws in the order of the fullest row, then the others: a stored document does not keep their order, and a row may lack some."""
     fullest = max(rows.values(), key=len, default={})
     return dict.fromkeys([*fullest, *(law for row in rows.values() for law in row)])
 
 
 def _candidates(document: Document) -> Iterator[dict[str, Any]]:
-    """Each candidate with its accuracy table and its pictures."""
+    """Each candidate with its accuracy table and pictures."""
     drawable: dict[tuple[str, str], list[Entry]] = {}
     none: dict[tuple[str, str], dict[str, None]] = {}
     for f in document.get("figures", []):
@@ -160,16 +160,16 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
             wanted = PRINCIPAL if k == 0 else SECONDARY
             try:
                 drawn += [(f["dtype"], p, Markup(p["svg"])) for p in _drawn(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
-            except Exception as error:  # whatever measurements of a stranger, or of sizes that no axis has, make the drawing say
+            except Exception as error:  # any error of the drawing, for foreign measurements or sizes that no axis can show
                 none.setdefault((candidate, loss), {})[f"its measurements cannot be drawn ({visible(error)})"] = None
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
 
 
 def _drawn(name: str, survey: Entry, spread: Entry | None, wanted: tuple[str, ...]) -> list[dict[str, str]]:
-    """The pictures of what was measured (`survey`); the same are drawn once: each takes a quarter of a second."""
+    """The pictures of the measurements in `survey`; equal ones are drawn once, since each takes a quarter of a second."""
 
     def draw() -> list[dict[str, str]]:
-        from verify.figures import pictures  # with matplotlib, for which nobody waits who has seen them
+        from verify.figures import pictures  # loads matplotlib, which is not needed if they are cached
 
         return [asdict(p) for p in pictures(name, survey, spread, wanted)]
 
@@ -180,28 +180,29 @@ def _drawn(name: str, survey: Entry, spread: Entry | None, wanted: tuple[str, ..
     return drawn
 
 
-def _recorded(document: Document, found: Sequence[Finding]) -> Iterator[dict[str, Any]]:
-    """Of each candidate that is judged by its own code: the lines of its loss with what they compute, and with the findings that are about
-    them; those that are about other lines; and the gap of the law `formula` at each dtype.
+def _recorded(document: Document, every: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """For each candidate judged by its own code: the lines of its loss with what they compute and with the findings about them; findings
+    about other lines; and the gap of the law `formula` at each dtype.
     """
-    for name, told in document["conventions"].items():
-        lines = told.get("formula", {}).get("recorded", ())
+    for name, described in document["conventions"].items():
+        own_code = described.get("formula", {})
+        lines = own_code.get("recorded", ())
         if not lines:
             continue
         results = [r for r in document["results"] if r["candidate"] == name]
         gaps = {r["dtype"]: at["gap"] for r in results if "gap" in (at := r.get("witness") or r.get("worst") or {})}
-        about = [(n, f, f.named.get("diagnosis", {}).get("places", ())) for n, f in enumerate(found) if f.shown["candidate"] == name]
+        about = [(n, f, f.named.get("diagnosis", {}).get("places", ())) for n, f in enumerate(every) if f.shown["candidate"] == name]
         placed = dict[tuple[str, int], dict[int, str | None]]()
         for n, f, places in about:
             for at in places:
                 placed.setdefault((PurePath(at["file"]).name, at["line"]), {})[n] = f.cause
         shown = [{**line, "findings": placed.pop((line["file"], line["line"]), {})} for line in lines]
-        elsewhere = [(n, cause, f"{file}:{line}") for (file, line), told in placed.items() for n, cause in told.items()]
-        yield {"candidate": name, "operations": told["formula"]["operations"], "lines": shown, "gaps": gaps, "elsewhere": elsewhere}
+        elsewhere = [(n, cause, f"{file}:{line}") for (file, line), causes in placed.items() for n, cause in causes.items()]
+        yield {"candidate": name, "operations": own_code["operations"], "lines": shown, "gaps": gaps, "elsewhere": elsewhere}
 
 
 def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
-    """The kill tables, with how many wrong implementations each law catches and the smallest errors that it saw."""
+    """The kill tables, with the number of wrong implementations that each law catches and the smallest errors that it noticed."""
     for n, t in enumerate(tables):
         yield {
             "id": f"power{n}",
@@ -213,7 +214,7 @@ def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
 
 
 def sizes_shown(loss: Entry) -> str:
-    """For what the formula of a loss is shown, or what a function's inputs are."""
+    """The sizes for which a loss's formula is shown, or the inputs of a function."""
     shown = loss.get("shown", {})
     if "inputs" in shown:
         inputs = ", ".join(f"{name} ({dims})" if dims else name for name, dims in shown["inputs"].items())
@@ -222,12 +223,12 @@ def sizes_shown(loss: Entry) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A name that a narrow page may break after its dots and dashes."""
+    """A name with line breaks allowed after dots and dashes, for narrow pages."""
     return Markup(re.sub(r"([.:/_-])", r"\1<wbr>", str(Markup.escape(visible(name)))))  # noqa: S704  (escaped first)
 
 
 def formula(text: str) -> Markup:
-    """MathML of a document, which may be anybody's: only its known elements and their text come through."""
+    """MathML of a document from anybody: only known elements and their text are kept."""
     if re.search(r"<!|<\?", text):
         return Markup("")
     try:
@@ -245,6 +246,6 @@ def _clean(node: ET.Element) -> str:
 
 
 def place(case: Entry) -> str:
-    """Where in the case it was measured: entry, method and step."""
+    """Where in the case the number was measured: entry, method and step."""
     parts = [entry(case) if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
     return ", ".join(t for t in parts if t)

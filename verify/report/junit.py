@@ -1,4 +1,6 @@
-"""The report as JUnit XML, in pytest's dialect: one case a result, its measurements as properties; a failure points to its finding."""
+"""The report as JUnit XML, in pytest's dialect: one test case per result, with its measurements as properties; a failure points to its
+finding.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from verify.report.reading import FIGURES, Document, Entry, accepted, details, r
 
 
 def render(document: Document) -> str:
-    """The whole report. What is broken or silent is a failure, what was declared or does not apply is skipped."""
-    seconds, found = document["environment"]["seconds"], _pointers(document)
-    cases = [_result(document, r, s, found.get(id(r))) for r, s in zip(document["results"], seconds, strict=True)]
+    """The whole report. Broken and silent results are failures, declared and inapplicable ones are skipped."""
+    seconds, pointers = document["environment"]["seconds"], _pointers(document)
+    cases = [_result(document, r, s, pointers.get(id(r))) for r, s in zip(document["results"], seconds, strict=True)]
     cases += [_audit(a) for a in document.get("audits", ())]
     cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
     cases += [_unjudged(r, message) for r, message in zip(document.get("refused", ()), refusals(document), strict=True)]
@@ -28,7 +30,7 @@ def render(document: Document) -> str:
 
 
 def _pointers(document: Document) -> dict[int, str]:
-    """For each broken result what finding it belongs to, and which test shows the smallest case of that."""
+    """For each broken result the finding that it belongs to, and the test that shows its smallest case."""
     every = findings(document)
     pointers: dict[int, str] = {}
     for n, f in enumerate(every, 1):
@@ -93,5 +95,5 @@ def _counts(cases: list[ET.Element]) -> dict[str, str]:
 
 
 def legal(text: object) -> str:
-    """The text without the characters that XML cannot hold."""
+    """The text without characters that XML cannot hold."""
     return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", visible(text, lines=True))

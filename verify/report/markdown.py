@@ -37,7 +37,7 @@ def render(document: Document) -> str:
 
 
 def escaped(text: object) -> str:
-    """The text with everything that Markdown or HTML could take for markup, or GitHub for a mention, as character references.
+    """The text with everything that Markdown or HTML would read as markup, or GitHub as a mention, as character references.
 
     >>> escaped("a|b <script> @you")
     'a&#124;b &#60;script&#62; &#64;you'
@@ -46,7 +46,7 @@ def escaped(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """A name in the font of code."""
+    """A name as inline code."""
     return f"<code>{escaped(text)}</code>"
 
 

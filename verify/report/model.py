@@ -1,4 +1,4 @@
-"""One report model: what was judged, what came of it, in what environment."""
+"""The model of a report: what was judged, with what outcome, in what environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from verify.spec.catalogue import find_loss, find_spec
 from verify.spec.loss import LossSpec
 from verify.spec.shipped import plain
 from verify.trial import Result, Witness
-from verify.versions import OWN, versions
+from verify.versions import DISTRIBUTION, versions
 
 SCHEMA = "verify-report/1"
 LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
@@ -32,9 +32,9 @@ LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order;
-    `inapplicable` has the others with the reason, `refused` the candidates that could not be judged. `ended_by` is the signal that ended
-    the run, or the error, if one did: what was not judged by then is silent.
+    """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order; `inapplicable`
+    has the other laws with the reason, `refused` the candidates that could not be judged. `ended_by` is the signal or error that ended the
+    run early, if any: what was not judged by then is silent.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -56,7 +56,7 @@ class Report:
         refused: Sequence[Refused] = (),
         ended_by: str | Exception | None = None,
     ) -> Report:
-        """The report of what the tasks came to."""
+        """The report of these outcomes."""
         judged = tuple(o for o in outcomes if isinstance(o, Outcome))
         rest = tuple(o for o in outcomes if isinstance(o, Inapplicable))
         given: dict[str, Any] = {"profile": profile, "seed": seed, "seconds": seconds, "ended_by": ended_by}
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def results(self) -> list[Result]:
-        """The results alone."""
+        """The results, without the inapplicable laws."""
         return [o.result for o in self.outcomes]
 
     @property
@@ -75,12 +75,12 @@ class Report:
         return next(worst, Verdict.HOLDS if verdicts else Verdict.SILENT)
 
     def __bool__(self) -> bool:
-        """Whether all that was asked holds: `assert verify.check(…)` fails for what is broken, and for what is silent."""
+        """Whether everything holds: `assert verify.check(…)` fails for broken and for silent results."""
         return self.verdict is Verdict.HOLDS
 
     @property
     def conventions(self) -> dict[str, dict[str, Any]]:
-        """Conventions found out of each candidate: layout, reduction, penalty, parameters."""
+        """The inferred conventions of each candidate: layout, reduction, penalty, parameters."""
         found, first = dict[str, dict[str, Any]](), dict[str, str]()
         for o in self.outcomes:
             if o.conventions is not None:
@@ -95,24 +95,24 @@ class Report:
 
     @property
     def judged(self) -> int:
-        """Number of answers: outcomes, and laws that have nothing to ask."""
+        """The number of answers: outcomes and inapplicable laws."""
         return len(self.outcomes) + len(self.inapplicable)
 
     @property
     def reused(self) -> int:
-        """Number of those taken from earlier runs."""
+        """The number of answers taken from earlier runs."""
         return sum(o.reused for o in self.outcomes) + sum(i.reused for i in self.inapplicable)
 
     @property
     def laws(self) -> tuple[str, ...] | None:
-        """The laws that were asked for by name, None for all."""
+        """The laws that were requested by name; None for all."""
         tasks = [o.task for o in self.outcomes] + [i.task for i in self.inapplicable]
         asked = {t.request.laws for t in tasks}
         return None if None in asked or not asked else tuple(dict.fromkeys(law for laws in asked for law in laws or ()))
 
     @property
     def losses(self) -> dict[str, dict[str, Any]]:
-        """The losses that were asked for, each with its formula, its parameters and its source."""
+        """The losses of the requests, each with its formula, parameters and source."""
         names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
         return {name: self._described(name) for name in names if name != NO_LOSS}
 
@@ -168,15 +168,15 @@ def _described(spec: LossSpec) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """The header: what may differ between two runs of the same code."""
+    """The header: everything that may differ between two runs of the same code."""
     return installed() | {"floats": {dtype: _floats(dtype) for dtype in DTYPES}, "libraries": libraries()}
 
 
 @lru_cache(maxsize=1)
 def installed() -> dict[str, Any]:
-    """What does not change while this process lives, and takes it some time to find out."""
+    """The parts of the header that do not change during this process, and take time to find out."""
     return {
-        "verify": versions([OWN])[OWN],
+        "verify": versions([DISTRIBUTION])[DISTRIBUTION],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -187,12 +187,12 @@ def installed() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def libraries() -> dict[str, str]:
-    """The versions of those that take part in a judgement."""
+    """The versions of the libraries that take part in judging."""
     return versions(LIBRARIES)
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, as far as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -202,7 +202,7 @@ def processor() -> str:
 
 
 def _floats(dtype: str) -> str:
-    """What this process does with the smallest numbers: a library built for speed may flush them to zero for everyone."""
+    """How this process handles subnormal numbers: a library built with -ffast-math may flush them to zero for all code."""
     return "subnormals kept" if keeps_subnormals(dtype) else "subnormals flushed to zero"
 
 
@@ -232,7 +232,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
             entry["witness"]["signature"] = o.conventions["signature"]
         if o.upstream:
             entry["witness"]["upstream"] = o.upstream
-        if isinstance(o.task.request.candidate, str):  # nobody else can find it again
+        if isinstance(o.task.request.candidate, str):  # another process could not find it
             entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:
         entry |= {name: _witness(w, o.task.request.loss) for name, w in (("worst", r.worst), ("farthest", r.farthest)) if w is not None}
@@ -246,7 +246,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
 
 
 def _witness(w: Witness, loss: str) -> dict[str, Any]:
-    """The case in exact hexadecimal floats, and what was measured there against what is allowed."""
+    """The case in exact hexadecimal floats, with what was measured and what is allowed."""
     found = as_data(w.case, loss)
     if w.case.values.keys() == {"x"}:  # a pair without a spec
         found |= {"x": [float(v).hex() for v in w.case.x.ravel()], "shape": list(w.case.x.shape)}
@@ -257,5 +257,5 @@ def _witness(w: Witness, loss: str) -> dict[str, Any]:
 
 
 def number(x: float) -> float | str:
-    """A float that JSON can hold."""
+    """A float in a form that JSON can hold."""
     return x if isfinite(x) else "nan" if isnan(x) else "inf" if x > 0 else "-inf"

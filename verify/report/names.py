@@ -1,4 +1,4 @@
-"""Names that commands need before a report is made: the formats that it comes in, and their exit codes."""
+"""Names that commands need before a report is made: its formats, and the exit codes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ RENDERINGS = {
     "github": "verify.report.github:render",
     "sarif": "verify.report.sarif:render",
 }
-"""Where each is made: a function from the document to text."""
+"""The function of each format, from the document to text."""
 FORMATS = tuple(RENDERINGS)
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}

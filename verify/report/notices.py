@@ -1,4 +1,4 @@
-"""Notices: what CI systems and editors are told, one a finding, the gravest first."""
+"""Notices for CI systems and editors: one per finding, the gravest first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from verify.report.reading import PRINTED, Document, Entry, accepted, refusals, 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Something that is not well: what is said to CI systems and editors about one place in the code.
+    """A problem to report to CI systems and editors, at one place in the code.
 
-    `rule` is a law's name, or `gate/…` for a rule of the gate; `message` is one line, `more` are those that follow it; `severe` tells
-    errors from warnings; `remedy` says how to accept it.
+    `rule` is a law's name, or `gate/…` for a rule of the gate; `message` is one line, followed by `more`; `severe` distinguishes errors
+    from warnings; `remedy` says how to accept it.
     """
 
     rule: str
@@ -29,28 +29,28 @@ class Notice:
 
 
 def notices(document: Document) -> list[Notice]:
-    """All that is not well, the worst first: what is broken in the order of findings, what the gate refuses, what is silent or declared,
-    warnings.
+    """All problems, the worst first: broken results in the order of findings, the gate's refusals, silent and
+    declared results, warnings.
     """
     gate = document.get("gate", {"failures": [], "warnings": []})
-    found = [_of(document, f) for f in findings(document)]
-    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
-    found += [Notice(rule="not-judged", title="not judged", message=message, severe=True) for message in refusals(document)]
-    found += [_ruling(f, severe=True) for f in folded(gate["failures"], document) if not f["told"]]
-    found += [_of(document, f) for f in silences(document)]
-    found += [_ruling(w, severe=False) for w in folded(gate["warnings"], document) if not w["told"]]
-    return sorted(found, key=lambda n: not n.severe)
+    every = [_of(document, f) for f in findings(document)]
+    every += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
+    every += [Notice(rule="not-judged", title="not judged", message=message, severe=True) for message in refusals(document)]
+    every += [_ruling(f, severe=True) for f in folded(gate["failures"], document) if not f["told"]]
+    every += [_of(document, f) for f in silences(document)]
+    every += [_ruling(w, severe=False) for w in folded(gate["warnings"], document) if not w["told"]]
+    return sorted(every, key=lambda n: not n.severe)
 
 
-def _of(document: Document, found: Finding) -> Notice:
-    shown = found.shown
-    lines = [*headline(found), sentences(found)[0], *([laws_in_words(found)] if len(found.members) > 1 else [])]
+def _of(document: Document, finding: Finding) -> Notice:
+    shown = finding.shown
+    lines = [*headline(finding), sentences(finding)[0], *([laws_in_words(finding)] if len(finding.members) > 1 else [])]
     return Notice(
         rule=shown["law"],
         title=f"{shown['law']} law {shown['verdict']}",
         message="; ".join(lines),
-        severe=shown["verdict"] == "broken" and any(accepted(document, r) is None for r in found.members),
-        more=(*smallest(found), *declared(found, document)),
+        severe=shown["verdict"] == "broken" and any(accepted(document, r) is None for r in finding.members),
+        more=(*smallest(finding), *declared(finding, document)),
         candidate=shown["candidate"],
         place=document["places"].get(shown["candidate"]),
     )

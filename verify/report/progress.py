@@ -1,4 +1,4 @@
-"""The progress of a command: a bar on a terminal, lines in a log, nothing where quiet; always on standard error."""
+"""The progress of a command: a bar on a terminal, lines in a log, nothing with `quiet`; always on standard error."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from verify.report.reading import visible
 from verify.report.text import console
 
 OnPart = Callable[[float, str], None]
-"""Hears how much is done, from 0 to 1, and what there is to tell."""
+"""Called with the share that is done, from 0 to 1, and a remark."""
 
 LINES = 10
-"""Lines in a log of a task that is told by its parts."""
+"""Lines in a log for a task that reports its parts."""
 
 OnOutcome = Callable[[str, str, str | None, int, float], None]
-"""Hears of an outcome: the candidate's name, the dtype and law, what it came to (None of a law that was not asked, which the report
-tells), the problems that were judged for it and their worst strain.
+"""Called for each outcome, with the candidate's name, dtype and law, the verdict (None for an inapplicable law), the number of problems
+judged and their worst strain.
 """
 OnStart = Callable[[int], object]
-"""Hears how many outcomes are due."""
+"""Called with the number of outcomes to expect."""
 
 WIDEST = 48
-"""Letters of a candidate's name beside a bar; the end of a name tells most."""
+"""Characters of a candidate's name beside a bar; the end of a name says most."""
 
 
 class Underway:
-    """Which candidate is judged: the first of those that have outcomes and want more, else the one after the last that has any.
+    """The candidate being judged: the first unfinished one with an outcome, else the one after the last with an outcome.
 
     >>> at = Underway(["a.py:f", "a.py:f", "b.py:g", "c.py:h"])
     >>> at.name, at.ended("a.py:f"), at.ended("a.py:f"), at.ended("b.py:g")
@@ -41,19 +41,19 @@ class Underway:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        """`names` has the candidate's name for each outcome that is due, in their order."""
+        """`names` has the candidate's name for each expected outcome, in order."""
         self._left, self._places, self._seen = Counter(names), {n: k for k, n in enumerate(dict.fromkeys(names))}, set[str]()
 
     @property
     def name(self) -> str:
-        """Its name; nothing where no outcome is due."""
+        """The candidate's name; empty where no outcome is expected."""
         unfinished = [n for n in self._places if self._left[n] > 0]
         begun = [n for n in unfinished if n in self._seen]
         last = max((self._places[n] for n in self._seen), default=-1)
         return next((n for n in (*begun, *(n for n in unfinished if self._places[n] > last), *unfinished)), "")
 
     def ended(self, name: str) -> str:
-        """Counts an outcome of this candidate, and returns who is judged now."""
+        """Counts an outcome of this candidate, and returns the name of the candidate judged now."""
         self._left[name] -= 1
         self._seen.add(name)
         return self.name
@@ -61,7 +61,7 @@ class Underway:
 
 @contextmanager
 def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, OnOutcome]]:
-    """One step for each outcome, with the name of the candidate that is judged, how fast, and the worst strain so far."""
+    """Progress over outcomes: the name of the candidate being judged, the rate, and the worst strain so far."""
     if quiet:
         yield (lambda _: None), (lambda _, __, ___, ____, _____: None)
         return
@@ -99,7 +99,7 @@ def _judging(name: str) -> str:
 
 @contextmanager
 def progress(label: str, *, quiet: bool) -> Iterator[OnPart]:
-    """`on_part` for one task of this label."""
+    """Progress of one task with this label, as a function `on_part`."""
     if quiet:
         yield lambda _, __: None
         return

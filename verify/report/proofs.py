@@ -1,4 +1,4 @@
-"""Proofs as text: one line each, and what was assumed."""
+"""Proofs as text: one line each, and the assumptions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from verify.report.reading import Document, visible
 
 
 def proofs(document: Document) -> list[str]:
-    """All proofs of a document; nothing where none was asked for."""
+    """All proofs of a document; empty if there are none."""
     found = []
     for p in document.get("proofs", ()):
         found.append(f"{visible(p['candidate'])}: {visible(p['told'])}")

@@ -1,4 +1,4 @@
-"""A witness as a ready pytest function: it fails as long as the case breaks the law, and guards the mended code afterwards."""
+"""A witness as a pytest function: it fails as long as the case breaks the law, and protects the corrected code afterwards."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from verify.nested import decimal
 from verify.report.reading import values, visible
 
 
-def function(found: Mapping[str, Any]) -> str:
+def function(witness: Mapping[str, Any]) -> str:
     """The source of a test file with one function. Numbers are decimal with all their digits, so that the bits are the same."""
-    diagnosis = found.get("diagnosis") or {}
-    title = f"The {found['law']} law on {found['candidate']} ({found['loss']}, {found['dtype']}): {diagnosis.get('message', '')}".rstrip(
-        ": "
-    )
+    diagnosis = witness.get("diagnosis") or {}
+    about = f"The {witness['law']} law on {witness['candidate']} ({witness['loss']}, {witness['dtype']})"
+    title = f"{about}: {diagnosis.get('message', '')}".rstrip(": ")
     kept_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions", "case", "differentiated")
-    shown = {"values": values(found)} | ({"upstream": found["upstream"]} if "upstream" in found else {})
-    kept = {key: found[key] for key in kept_too if key in found}
+    shown = {"values": values(witness)} | ({"upstream": witness["upstream"]} if "upstream" in witness else {})
+    kept = {key: witness[key] for key in kept_too if key in witness}
     kept |= {key: {name: decimal(value) for name, value in numbers.items()} for key, numbers in shown.items()}
     document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
-    name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
+    name = re.sub(r"\W+", "_", f"{str(witness['candidate']).rpartition(':')[2]}_{witness['law']}_{witness.get('id', '')}").strip("_")
     return (
         "import verify\n\n\n"
         f"def test_{name}():\n"
@@ -35,6 +34,6 @@ def function(found: Mapping[str, Any]) -> str:
 
 
 def _docstring(text: str) -> str:
-    """As a literal that ends where it should, whatever the text holds."""
+    """The text as a docstring literal, whatever it contains."""
     clean = visible(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"""{clean}"""'

@@ -1,6 +1,6 @@
-"""A report's document, read: the sentences that every rendering shares.
+"""Reading a report's document: the sentences that all renderings share.
 
-Everything here is a function of the document alone (`Report.to_dict()`, or a `report.json` that was written long ago).
+Everything here is a function of the document alone (`Report.to_dict()`, or a stored `report.json`).
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from verify.nested import decimal, leaves, nested, sizes
-from verify.rounding import HALF
+from verify.rounding import HALF_DIGITS_ULPS
 
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
 FIGURES = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
-"""What other tools are told of a result, as properties of a test."""
+"""Fields of a result that other tools get as properties of a test."""
 
 VERDICTS = ("holds", "broken", "silent")
 
-SHOWN = 40
-"""Real numbers of a case that a sentence shows, and whole ones; the document has all of them."""
+MAX_NUMBERS = 40
+"""Most real numbers, and most whole ones, of a case that a sentence shows; the document has all of them."""
 
 
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
 
-LAST = 3
-"""Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
+SHOWN_LINES = 3
+"""Last lines shown of the output of a candidate that hung or ended its process."""
 
 
 def visible(text: object, *, lines: bool = False) -> str:
-    r"""The text with control characters as escapes, so that it can neither move a cursor nor begin a line of its own.
+    r"""The text with control characters escaped, so that it can neither move a cursor nor start a new line.
 
     >>> print(visible("a\x1b[31m\nb"))
     a\x1b[31m\nb
@@ -48,7 +48,7 @@ def _shows(c: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """The text without a line that a CI system would take for a command: a candidate may be called `::error`.
+    """The text with lines changed that a CI system would read as a command: a candidate may be called `::error`.
 
     >>> print(harmless("  ::error::no"))
       '::error::no
@@ -57,12 +57,12 @@ def harmless(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
+    """Text from other people's code or files, made safe for terminals and logs."""
     return harmless(visible(text, lines=True))
 
 
 def figure(x: float | str | None, form: str = ".2g") -> str:
-    """A number of the document as text; nothing for what was not measured.
+    """A number of the document as text; empty for what was not measured.
 
     >>> figure(0.02512), figure("inf"), figure(None)
     ('0.025', 'inf', '')
@@ -71,30 +71,30 @@ def figure(x: float | str | None, form: str = ".2g") -> str:
 
 
 LINEAR = ("W", "X", "y", "reg")
-"""The values of linear scores with labels, as a reader looks for them."""
+"""Names of the values of linear scores with labels."""
 SCORES = ("scores", "y")
-"""And of scores."""
+"""Names of the values of scores with labels."""
 
 
 def values(case: Entry) -> dict[str, Any]:
-    """The numbers of a case by name, as they are nested: floats in hexadecimal, whole numbers plain. Nothing where there is no case.
+    """The numbers of a case by name, nested as in the document: floats in hexadecimal, whole numbers plain. Empty without a case.
 
-    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape; of scores, W was their transpose.
+    Reports of an earlier version have W, X, y and reg only, or x in a row with its shape; for scores, W was their transpose.
     """
     if "values" in case:
         known = case["values"]
         first = LINEAR if is_linear(case) else SCORES if known.keys() >= set(SCORES) else ()
-        found: dict[str, Any] = {name: known[name] for name in first} | known
+        by_name: dict[str, Any] = {name: known[name] for name in first} | known
     else:
-        found = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
-    if "signature" in case and "W" in found:
-        scores = {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
-        return scores | {name: value for name, value in found.items() if name not in LINEAR}
-    return found
+        by_name = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+    if "signature" in case and "W" in by_name:
+        scores = {"scores": [list(row) for row in zip(*by_name["W"], strict=True)], "y": by_name["y"]}
+        return scores | {name: value for name, value in by_name.items() if name not in LINEAR}
+    return by_name
 
 
 def listed(value: Any) -> str:
-    """A value as text, hexadecimal numbers without quotes.
+    """A value as text, with hexadecimal numbers unquoted.
 
     >>> print(listed([["0x1.8p+0"], ["0x0.0p+0"]]))
     [[0x1.8p+0], [0x0.0p+0]]
@@ -103,12 +103,14 @@ def listed(value: Any) -> str:
 
 
 def is_linear(case: Entry) -> bool:
-    """Whether it is one of linear scores with labels, which stand beside its values: a function without a spec may call its own alike."""
+    """Whether the case has linear scores with labels, which stand beside its values: a function without a spec may use the same names for
+    its own.
+    """
     return case.keys() >= set(LINEAR)
 
 
 def shape(case: Entry) -> str:
-    """The sizes, the family, λ and the parameters of a case, where they vary."""
+    """The sizes, the family, λ and the varying parameters of a case, as text."""
     found = values(case)
     numbers = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in (*LINEAR, *SCORES))
     if "signature" in case:
@@ -121,14 +123,14 @@ def shape(case: Entry) -> str:
 
 
 def is_small(case: Entry) -> bool:
-    """Whether a sentence can show all of its numbers."""
+    """Whether a sentence can show all its numbers."""
     arrays = [leaves(value) for value in (values(case) | case.get("upstream", {})).values() if isinstance(value, list)]
     whole = sum(isinstance(x, int) for row in arrays for x in row)
-    return whole <= SHOWN and sum(map(len, arrays)) - whole <= SHOWN
+    return whole <= MAX_NUMBERS and sum(map(len, arrays)) - whole <= MAX_NUMBERS
 
 
 def sentence(entry: Entry) -> str | None:
-    """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
+    """The sentence on a result that does not hold: law, loss, dtype, candidate, measured and allowed; None for one that holds."""
     loss = "a pair without a spec" if entry["loss"] == "none" else entry["loss"]
     where = f"{loss} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
@@ -139,7 +141,7 @@ def sentence(entry: Entry) -> str | None:
 
 
 def reasons(entry: Entry) -> str:
-    """Why nothing was decided, and at how many cases each reason arose.
+    """Why nothing was decided, with the number of cases for each reason.
 
     >>> reasons({"undecided": {"no window": 3, "a kink": 1}}), reasons({"undecided": {"the run was ended": 1}})
     ('3 × no window, 1 × a kink', 'the run was ended')
@@ -150,18 +152,18 @@ def reasons(entry: Entry) -> str:
 
 
 def measured(entry: Entry) -> str:
-    """The number that broke a law beside what is allowed, or what the candidate did instead of answering."""
+    """The number that broke a law with the allowance, or what the candidate did instead of answering."""
     diagnosis = entry.get("diagnosis", {})
     return visible(diagnosis.get("measured", diagnosis.get("message", "")))
 
 
 def cause(entry: Entry) -> str | None:
-    """The probable mistake behind a broken law and the entries that it touches; None where only the measured number is known."""
+    """The probable mistake behind a broken law and the entries that it affects; None where only the measured number is known."""
     diagnosis = entry.get("diagnosis", {})
     if "measured" not in diagnosis:
         return None
     message, entries = diagnosis["message"], _entries(diagnosis["entries"])
-    for condition in re.findall(r", only when .*", entries):  # which the message has told
+    for condition in re.findall(r", only when .*", entries):  # it is in the message
         entries = entries.replace(condition, "") if condition in message or condition.removeprefix(", only") in message else entries
     return visible(message if entries == "all" else f"{message} (in {entries})")
 
@@ -171,13 +173,13 @@ def _entries(entries: Any) -> str:
 
 
 def details(entry: Entry) -> list[str]:
-    """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
+    """The lines after the sentence: cause, witness and replay command, as far as they are known."""
     lines = [f"cause: {named}"] if (named := cause(entry)) else []
     return [*lines, *case_lines(entry), *last_printed(entry)]
 
 
 def case_lines(entry: Entry) -> list[str]:
-    """The witness, with its numbers where they are few, and how to show it again."""
+    """The witness, with its numbers if they are few, and the replay command."""
     case = entry.get("witness")
     if case is None:
         return []
@@ -188,7 +190,7 @@ def case_lines(entry: Entry) -> list[str]:
 
 
 def _inputs(case: Entry) -> dict[str, Any]:
-    """What a sentence shows: λ stands beside the sizes, and targets in the place of labels."""
+    """The inputs that a sentence shows: without λ, which stands beside the sizes, and with targets in place of labels."""
     found = values(case)
     if "signature" not in case and not is_linear(case):
         return found
@@ -197,58 +199,62 @@ def _inputs(case: Entry) -> dict[str, Any]:
 
 
 def last_printed(entry: Entry) -> list[str]:
-    """What a candidate printed last that gave no answer at all: it may say why."""
+    """The last output of a candidate that gave no answer: it may say why."""
     if not entry.get("printed") or not ended(entry):
         return []
-    return ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-LAST:])]
+    return ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-SHOWN_LINES:])]
 
 
 def ended(entry: Entry) -> bool:
-    """Whether the candidate gave no answer at all: what it printed last may say why."""
+    """Whether the candidate gave no answer at all."""
     return entry.get("diagnosis", {}).get("code") in ("crashed", "hung")
 
 
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
-    """(candidate, what its own loss says that it computes)."""
-    for name, found in document["conventions"].items():
+    """Pairs of a candidate and its conventions in words."""
+    for name, inferred in document["conventions"].items():
         varied = {
-            name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items() if name in found
+            name: f"{name} {inferred[name]} (varied: {min(v):g} to {max(v):g})"
+            for name, v in inferred.get("varied", {}).items()
+            if name in inferred
         }
-        varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
+        varied |= {"formula": _formula(inferred["formula"])} if "formula" in inferred else {}
         varied |= {
-            name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items() if name in found
+            name: f"{name} {inferred[name]} (found out from {how})"
+            for name, how in inferred.get("found_out", {}).items()
+            if name in inferred
         }
-        varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
-        varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
-        shown = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
-        what = "gradient" if found.get("signature") == "objective" else "loss"
-        doubt = "" if found.get("fits") else f": its {what} fits no combination of conventions, so these are assumed"
+        varied |= {"wrt": f"gradients for {', '.join(inferred['wrt'])}"} if "wrt" in inferred else {}
+        varied |= {"inputs": f"inputs {inferred['inputs']}"} if "inputs" in inferred else {}
+        shown = ", ".join(varied.get(k, f"{k} {v}") for k, v in inferred.items() if k not in SAID_BESIDE)
+        what = "gradient" if inferred.get("signature") == "objective" else "loss"
+        doubt = "" if inferred.get("fits") else f": its {what} fits no combination of conventions, so these are assumed"
         yield visible(name), visible(shown + doubt)
-        yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
+        yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in inferred.get("ambiguous", {}).items())
 
 
 SAID_BESIDE = ("fits", "ambiguous", "varied", "found_out", "at")
-"""What is told of other conventions."""
+"""Conventions that are reported in other places."""
 
 
-def _formula(found: Mapping[str, Any]) -> str:
-    """Where the formula of a pair without a spec comes from."""
-    if found.get("surrogate"):
-        return _formula({key: a for key, a in found.items() if key != "surrogate"}).replace("formula:", "formula of the gradient:", 1)
-    if found["source"] == "own":
-        return f"formula: own code, {found['operations']} operations"
-    if found["source"] == "reference":
-        return f"formula: {found['reference']}, {found['operations']} operations"
-    of = f" of {found['reference']}" if "reference" in found else ""
-    return f"formula: none, by differences{of}: {found['why']}"
+def _formula(formula: Mapping[str, Any]) -> str:
+    """The source of the formula of a pair without a spec, in words."""
+    if formula.get("surrogate"):
+        return _formula({key: a for key, a in formula.items() if key != "surrogate"}).replace("formula:", "formula of the gradient:", 1)
+    if formula["source"] == "own":
+        return f"formula: own code, {formula['operations']} operations"
+    if formula["source"] == "reference":
+        return f"formula: {formula['reference']}, {formula['operations']} operations"
+    of = f" of {formula['reference']}" if "reference" in formula else ""
+    return f"formula: none, by differences{of}: {formula['why']}"
 
 
 PINNED = ("layout", "reduction", "penalty", "delta")
-"""Conventions that an option pins."""
+"""Conventions that an option sets."""
 
 
 def ambiguity(name: str, values: Sequence[object]) -> str:
-    """The sentence on members of the family that a candidate's answers do not tell apart; the first is used.
+    """The sentence on conventions that a candidate's answers do not distinguish; the first is used.
 
     >>> ambiguity("reduction", ["mean", "sum"])
     'reduction mean and sum cannot be told apart on any point that was asked: mean is used. Pin it with --reduction.'
@@ -259,7 +265,7 @@ def ambiguity(name: str, values: Sequence[object]) -> str:
 
 
 def not_asked(document: Document) -> Iterator[tuple[list[str], list[str], str]]:
-    """(candidates, laws, the reason why they do not apply to these)."""
+    """Triples of candidates, laws, and the reason why the laws do not apply to them."""
     laws: dict[tuple[str, str], dict[str, None]] = {}
     for i in document["inapplicable"]:
         laws.setdefault((i["candidate"], i["reason"]), {})[i["law"]] = None
@@ -268,7 +274,7 @@ def not_asked(document: Document) -> Iterator[tuple[list[str], list[str], str]]:
 
 
 def _gathered(rows: Iterable[tuple[str, *tuple[Any, ...]]]) -> dict[tuple[Any, ...], list[str]]:
-    """The candidates of each thing that is said, in the order of the rows: a candidate's name, and what is said of it."""
+    """The candidates of each statement, in the order of the rows of (candidate, statement)."""
     said: dict[tuple[Any, ...], list[str]] = {}
     for name, *what in dict.fromkeys(rows):
         said.setdefault((*what,), []).append(visible(name))
@@ -276,24 +282,24 @@ def _gathered(rows: Iterable[tuple[str, *tuple[Any, ...]]]) -> dict[tuple[Any, .
 
 
 def refusals(document: Document) -> list[str]:
-    """One sentence for each candidate that could not be judged: something about it was used wrongly, its spec say."""
+    """One sentence for each candidate that could not be judged because of wrong use, such as a faulty spec."""
     return [visible(f"{r['candidate']} ({r['loss']}) was not judged: {r['reason']}") for r in document.get("refused", ())]
 
 
 def limitations(document: Document) -> list[tuple[list[str], str]]:
-    """(candidates, what they refuse or accept without breaking a law), once for all laws and dtypes."""
+    """Pairs of candidates and what they refuse or accept without breaking a law, once for all laws and dtypes."""
     rows = ((r["candidate"], line) for r in document["results"] for line in r.get("limitations", ()))
     return [(names, visible(line)) for (line,), names in _gathered(rows).items()]
 
 
 def lost_digits(document: Document) -> list[tuple[str, str]]:
-    """(candidate, where its gradient has lost half of its digits or more without breaking a law, and where its loss has that is judged by
-    its own code): the worst of each candidate and dtype.
+    """Pairs of a candidate and where its gradient, or a loss judged by its own code, has lost half of its digits or more without breaking a
+    law: the worst place for each dtype.
     """
     rows = []
     for r in document["results"]:
         place = r.get("farthest")
-        if place is None or not float(r["ulps"]) > HALF[r["dtype"]] or not (r["law"] == "gradient" or "loses" in place):
+        if place is None or not float(r["ulps"]) > HALF_DIGITS_ULPS[r["dtype"]] or not (r["law"] == "gradient" or "loses" in place):
             continue
         what, at = ("gradients lose digits", entry(place)) if "entry" in place else ("losses lose digits", "the loss")
         what += "" if "loses" in place else " of small entries"
@@ -304,7 +310,7 @@ def lost_digits(document: Document) -> list[tuple[str, str]]:
 
 
 def _told_apart(a: Any, b: Any) -> tuple[str, str]:
-    """Two numbers with as many digits as tell them apart.
+    """Two numbers with enough digits to distinguish them.
 
     >>> _told_apart(0.0, 1.5e-28), _told_apart(2.66012e-25, 2.66014e-25)
     (('0', '1.5e-28'), ('2.66012e-25', '2.66014e-25'))
@@ -317,12 +323,12 @@ DIGITS = (3, 6, 9, 12)
 
 
 def entry(place: Entry) -> str:
-    """An entry of a gradient, of one of several inputs by its name."""
+    """An entry of a gradient as text; with several inputs, with the input's name."""
     return f"{place['input']}{place['index'] or ''}" if "input" in place else f"entry {place['entry']}"
 
 
 def printed(document: Document) -> list[str]:
-    """The first lines of what each candidate printed, once; what it printed last is told where it ended."""
+    """The first lines of each candidate's output, once; the last lines stand where it ended."""
     first: dict[str, str] = {}
     for r in document["results"]:
         if r.get("printed") and not ended(r):
@@ -351,7 +357,7 @@ def power_summary(table: Entry) -> str:
 
 
 def accepted(document: Document, entry: Entry) -> str | None:
-    """The reason that was declared for a result that does not hold, where the gate accepts it."""
+    """The declared reason for a result that does not hold, where the gate accepts it."""
     for a in document.get("gate", {}).get("accepted", []):
         if all(a[k] == entry[k] for k in ("candidate", "loss", "dtype", "law")):
             return str(a["reason"])

@@ -14,15 +14,15 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 
 def render(document: Document) -> str:
-    """One run with a result for each finding, and a rule for each law that shows one and each rule of the gate that was broken."""
-    found = notices(document)
-    rules = list(dict.fromkeys(n.rule for n in found))
+    """One run with a result for each finding, and a rule for each law and each broken rule of the gate among them."""
+    every = notices(document)
+    rules = list(dict.fromkeys(n.rule for n in every))
     driver = {
         "name": "verify",
         "version": document["environment"]["verify"],
         "rules": [_rule(rule, document["laws"].get(rule, rule)) for rule in rules],
     }
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(n, rules.index(n.rule)) for n in found]}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(n, rules.index(n.rule)) for n in every]}
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1, ensure_ascii=False) + "\n"
 
@@ -44,12 +44,12 @@ def _result(n: Notice, index: int) -> dict[str, Any]:
 
 
 def _unlinked(text: str) -> str:
-    """No text that a viewer would take for an embedded link."""
+    """The text without anything that a viewer would read as an embedded link."""
     return text.replace("](", "] (")
 
 
 def _location(n: Notice) -> dict[str, Any]:
-    """The line of the candidate; the configuration for what concerns no file."""
+    """The candidate's line; the configuration file for problems without a place."""
     file, line = (n.place["file"], n.place["line"]) if n.place else ("pyproject.toml", 1)
     location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": quote(visible(file))}, "region": {"startLine": line}}}
     if n.candidate is not None:

@@ -1,4 +1,4 @@
-"""A report's document from a file, checked against its JSON Schema, so that the renderings may trust it."""
+"""A report's document from a file, checked against its JSON Schema, so that the renderings can rely on it."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ CASES = ("witness", "worst", "farthest")
 
 
 def read(path: Path) -> Document:
-    """The document in a file. Raises UsageError where it cannot be read or is none."""
+    """The document in a file. Raises UsageError where it cannot be read or is not a report."""
     document = documents.read(path, "report", REMEDY)
     for place, fault in _faults(document):
         raise UsageError(f"{path} is no report: at {place}: {fault}. {REMEDY}")
-    return with_findings(document)  # those of an earlier version have none
+    return with_findings(document)  # reports of an earlier version have none
 
 
 def _faults(document: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a schema cannot say: how parts of the document belong together."""
-    found = []
+    """Inconsistencies between parts of the document, which a schema cannot express."""
+    faults = []
     times, results = len(document["environment"]["seconds"]), len(document["results"])
     if times != results:
-        found.append(("environment/seconds", f"{times} times of {results} results"))
+        faults.append(("environment/seconds", f"{times} times of {results} results"))
     for i, result in enumerate(document["results"]):
         for name in CASES:
             if name in result:
                 try:
                     case_lines({"witness": result[name]})
                 except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-                    found.append((f"results/{i}/{name}", str(error)))
-    return found
+                    faults.append((f"results/{i}/{name}", str(error)))
+    return faults

@@ -1,17 +1,19 @@
-"""The report as text: a table of verdicts, one row a law, then a paragraph for each finding."""
+"""The report as text: a table of verdicts, then a paragraph for each finding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from itertools import groupby
+from math import inf
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from verify.report.audit import lines
-from verify.report.findings import findings, first_few, folded, judgement, paragraph, silences, summary
+from verify.report.findings import MAX_NAMED, findings, first_few, folded, judgement, paragraph, silences, summary
 from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
@@ -39,11 +41,11 @@ def render(document: Document) -> RenderableType:
     for title, right in COLUMNS:
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     previous = None
-    for name, dtype, laws, r, seconds in _rows(document):
-        cells = [harmless(name) if name != previous else "", dtype, first_few(laws)]
-        measured = [figure(r["strain"]), f"{r['decided']}/{r['cases']}", f"{seconds:.1f} s"]
-        table.add_row(*map(Text, cells), Text(r["verdict"], style=STYLES[r["verdict"]]), *map(Text, measured))
-        previous = name
+    for row in _rows(document):
+        cells = [harmless(row.candidate) if row.candidate != previous else "", row.dtype, row.laws]
+        measured = [figure(row.strain), f"{row.decided}/{row.cases}", f"{row.seconds:.1f} s"]
+        table.add_row(*map(Text, cells), Text(row.verdict, style=STYLES[row.verdict]), *map(Text, measured))
+        previous = row.candidate
     return Group(
         table,
         Text(),
@@ -62,15 +64,47 @@ def render(document: Document) -> RenderableType:
     )
 
 
-def _rows(document: Document) -> Iterator[tuple[str, str, list[str], Entry, float]]:
-    """(candidate, dtype, laws, a result of theirs, seconds): one law each, but for those that were not asked of a single case, which come
-    to the same: of a run that was ended, of code that answers to nothing.
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One row of the table: laws of one candidate at one dtype with the same verdict."""
+
+    candidate: str
+    dtype: str
+    laws: str
+    verdict: str
+    strain: float | str | None
+    decided: int
+    cases: int
+    seconds: float
+
+
+def _rows(document: Document) -> Iterator[_Row]:
+    """One row for each law of code that breaks one. Else the laws that hold share a row. So do laws that were judged on no case with the
+    same verdict: of a run that was ended, or of code that does not answer.
     """
     timed = zip(document["results"], document["environment"]["seconds"], strict=True)
-    of_law = ((r["candidate"], r["loss"], r["dtype"], r["verdict"], None if r["cases"] == 0 else r["law"]) for r in document["results"])
-    for (name, _, dtype, *_), rows in groupby(zip(of_law, timed, strict=True), key=lambda row: row[0]):
-        results = [row for _, row in rows]
-        yield visible(name), dtype, [r["law"] for r, _ in results], results[0][0], sum(seconds for _, seconds in results)
+    for (name, _, dtype), of_candidate in groupby(timed, key=lambda row: (row[0]["candidate"], row[0]["loss"], row[0]["dtype"])):
+        results = list(of_candidate)
+        is_broken = any(r["verdict"] == "broken" for r, _ in results)
+        rows: dict[tuple[str, str | None], list[tuple[Entry, float]]] = {}
+        for r, seconds in results:
+            is_alone = r["cases"] > 0 and (is_broken or r["verdict"] != "holds")
+            rows.setdefault((r["verdict"], r["law"] if is_alone else None), []).append((r, seconds))
+        yield from (_row(visible(name), dtype, verdict, row) for (verdict, _), row in rows.items())
+
+
+def _row(name: str, dtype: str, verdict: str, row: Sequence[tuple[Entry, float]]) -> _Row:
+    laws, results = [r["law"] for r, _ in row], [r for r, _ in row]
+    return _Row(
+        candidate=name,
+        dtype=dtype,
+        laws=f"{len(laws)} laws" if verdict == "holds" and len(laws) > MAX_NAMED else first_few(laws),
+        verdict=verdict,
+        strain=max((r["strain"] for r in results), key=lambda strain: -inf if strain is None else float(strain)),
+        decided=sum(r["decided"] for r in results),
+        cases=sum(r["cases"] for r in results),
+        seconds=sum(seconds for _, seconds in row),
+    )
 
 
 def _gate(document: Document) -> list[Text]:

@@ -1,4 +1,4 @@
-"""Specs. Formulas are stated here, in sympy, which is not loaded before a formula is."""
+"""Specs. Formulas are stated in sympy, which is imported only when a formula is stated."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""Inputs as a function's own annotations declare them: `x: Float[Array, "n d"]`, as jaxtyping writes it, which need not be installed.
+"""Inputs as a function's own annotations declare them: `x: Float[Array, "n d"]`, as in jaxtyping, which need not be installed.
 
-Arguments that have a default keep it. Of a function that is named by its file nothing is imported: the file is read.
+Arguments with a default keep it. A function named by its file is not imported: the file is read.
 """
 
 from __future__ import annotations
@@ -16,34 +16,36 @@ REAL = frozenset(("Float", "Float16", "Float32", "Float64", "BFloat16", "Inexact
 WHOLE = frozenset(f"{kind}{bits}" for kind in ("Int", "UInt") for bits in ("", 8, 16, 32, 64)) | {"Integer", "int"}
 SINGLE = frozenset(("Float32", "Float16", "BFloat16"))
 CLASSES = frozenset(("c", "k", "v", "classes", "n_classes", "num_classes", "vocab"))
-"""What dimensions of as many numbers as there are labels are called."""
+"""Usual names of dimensions that count classes."""
 
 
 @dataclass(frozen=True)
 class Annotated:
-    """`texts` are what `--inputs` says of each input, and `dtype` the one that is asked for, if any."""
+    """`texts` are the declarations of each input, as for `--inputs`, and `dtype` the annotated one, if any."""
 
     texts: Mapping[str, str]
     dtype: str | None = None
 
 
 Kinds = dict[str, tuple[str, str]]
-"""By input, what its numbers are, and its dimensions."""
+"""By input, the kind of its numbers, and its dimensions."""
 
 
 def annotated(candidate: str | Callable[..., Any], example: Any = None) -> Annotated | None:
-    """What a function says of its inputs; of labels the `example` shows how many there are, if no dimension does. None where one of them
-    has dimensions that are no names and numbers, or where there is no array.
+    """The declarations of a function's annotations; the `example` gives the number of labels if no dimension does. None if an input has
+    dimensions other than names and numbers, or if there is no array.
     """
     kinds = _of_file(candidate) if isinstance(candidate, str) else _of_function(candidate)
     if not any(kind not in ("float", "int") for kind, _ in kinds.values()):
         return None
-    dims = [d for _, told in kinds.values() for d in told.split()]
+    dims = [d for _, dimensions in kinds.values() for d in dimensions.split()]
     if not all(d.isdigit() or d.isidentifier() for d in dims):
         return None
-    found = {name: f"{told}{_domain(kind, dims, _given(example, name, k))}" for k, (name, (kind, told)) in enumerate(kinds.items())}
+    texts = {
+        name: f"{dimensions}{_domain(kind, dims, _given(example, name, k))}" for k, (name, (kind, dimensions)) in enumerate(kinds.items())
+    }
     real = {kind for kind, _ in kinds.values() if kind in REAL - {"float"}}
-    return Annotated(found, "float32" if real and real <= SINGLE else None)
+    return Annotated(texts, "float32" if real and real <= SINGLE else None)
 
 
 def _domain(kind: str, dims: list[str], example: Any) -> str:
@@ -68,7 +70,7 @@ def _of_file(target: str) -> Kinds:
     try:
         tree = ast.parse(Path(place).read_text(encoding="utf-8")) if place.endswith(".py") else None
     except (OSError, ValueError, SyntaxError):
-        return {}  # whoever imports it tells
+        return {}  # importing it reports the error
     body = [] if tree is None else tree.body
     imports = [node for node in body if isinstance(node, ast.ImportFrom)]
     renamed = {a.asname: a.name for node in imports for a in node.names if a.asname}
@@ -94,7 +96,7 @@ def _of_function(candidate: Callable[..., Any]) -> Kinds:
 
 
 def _kind(annotation: Any, renamed: Mapping[str, str]) -> tuple[str, str] | None:
-    """Of an annotation that was evaluated, of text, or of the code of one, in which names may be `renamed`."""
+    """The kind and the dimensions of an annotation: evaluated, as text, or as code in which names may be `renamed`."""
     if isinstance(annotation, ast.Constant):
         annotation = annotation.value
     if isinstance(annotation, str):
@@ -104,10 +106,10 @@ def _kind(annotation: Any, renamed: Mapping[str, str]) -> tuple[str, str] | None
             return None
     if isinstance(annotation, ast.AST):
         return _written(annotation, renamed)
-    dims, own = getattr(annotation, "dim_str", None), getattr(annotation, "dtype", None)
+    dims, dtype = getattr(annotation, "dim_str", None), getattr(annotation, "dtype", None)
     if annotation is float or annotation is int:
         return annotation.__name__, ""
-    return _known(own.__name__, dims) if isinstance(dims, str) and isinstance(own, type) else None
+    return _known(dtype.__name__, dims) if isinstance(dims, str) and isinstance(dtype, type) else None
 
 
 def _written(e: ast.AST, renamed: Mapping[str, str]) -> tuple[str, str] | None:
@@ -121,5 +123,5 @@ def _written(e: ast.AST, renamed: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _known(kind: str, dims: str) -> tuple[str, str] | None:
-    """`name=4` is a size that has a name."""
+    """The kind and the dimensions; `name=4` is a named size."""
     return (kind, " ".join(d.rpartition("=")[2] for d in dims.split())) if kind in REAL | WHOLE | {"Bool"} else None

@@ -1,4 +1,4 @@
-"""The places where specs are found: every file in `verify.specs` and its folders, and any file that a user names."""
+"""Where specs are found: every file in `verify.specs` and its folders, and any file that a user names."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ U = TypeVar("U")
 
 
 PENALTIES = "penalties"
-"""The folder of those that are added to losses."""
+"""The folder of penalties."""
 
 
 @lru_cache(maxsize=1)
 def _files() -> dict[str, str]:
-    """The modules of `verify.specs` and of its folders by the names of their files, in the order of these; none is imported.
+    """The modules of `verify.specs` and its folders by the names of their files, in that order; none is imported.
 
-    Raises RuntimeError where two have one name: that is a spec's, whatever its folder.
+    Raises RuntimeError if two have one name: it is a spec's, whatever its folder.
     """
     found: dict[str, str] = {}
     for m in pkgutil.walk_packages(verify.specs.__path__, "verify.specs."):  # of packages only their docstrings
@@ -43,32 +43,32 @@ def _files() -> dict[str, str]:
 
 
 def group_of(module: str) -> str:
-    """The folder in which a spec that ships stands."""
+    """The folder of a shipped spec."""
     return module.split(".")[2]
 
 
 def names() -> tuple[str, ...]:
-    """What the shipped losses and functions are called: each as its file is. Nothing is imported."""
+    """The names of the shipped losses and functions, which are those of their files. Nothing is imported."""
     return tuple(name for name, module in _files().items() if group_of(module) != PENALTIES)
 
 
 def specs() -> dict[str, LossSpec | FunctionSpec]:
-    """The shipped losses and functions by name: what each file calls SPEC."""
+    """The shipped losses and functions by name: SPEC of each file."""
     return {name: _shipped(name) for name in names()}
 
 
 def losses() -> dict[str, LossSpec]:
-    """Those of scores with one label or target each."""
+    """The shipped losses of scores with one label or target each."""
     return {name: s for name, s in specs().items() if isinstance(s, LossSpec) and not s.of_inputs}
 
 
 def penalties() -> dict[str, Penalty]:
-    """The shipped penalties that are found out of a candidate, by name: what a file lists as PENALTIES."""
+    """The shipped penalties that are inferred from candidates, by name: PENALTIES of each file."""
     return {p.name: p for m in _penalty_modules() for p in getattr(m, "PENALTIES", ())}
 
 
 def all_penalties() -> dict[str, Penalty]:
-    """These, and those that are only named: what a file calls PENALTY."""
+    """All shipped penalties, also those that are only used by name: PENALTY of each file."""
     return penalties() | {m.PENALTY.name: m.PENALTY for m in _penalty_modules() if hasattr(m, "PENALTY")}
 
 
@@ -85,35 +85,35 @@ def _shipped(name: str) -> LossSpec | FunctionSpec:
 
 
 def plain(text: str) -> str:
-    """A name as people look for it: words in lower case."""
+    """A name in the form used for searching: words in lower case."""
     return re.sub(r"[\s_–-]+", " ", text).casefold()
 
 
 def _nearest(name: str) -> str:
-    """A question that offers the losses that are called nearly so, by their own names or by others."""
+    """A question that suggests the losses with similar names or aliases."""
     given = _squeezed(name[:100]).removesuffix("loss")
     called = [(_squeezed(other), s.name) for s in specs().values() for other in (s.name, *s.aliases)]
-    near = get_close_matches(given, [other for other, _ in called], n=NEAREST, cutoff=LIKE)
-    whole = [other for other, _ in called if len(given) >= SHORTEST and given in other]
+    near = get_close_matches(given, [other for other, _ in called], n=SUGGESTIONS, cutoff=MIN_SIMILARITY)
+    whole = [other for other, _ in called if len(given) >= MIN_LETTERS and given in other]
     found = dict.fromkeys(own for wanted in (*near, *whole) for other, own in called if other == wanted)
-    return f" Did you mean {' or '.join(map(repr, [*found][:NEAREST]))}?" if found else ""
+    return f" Did you mean {' or '.join(map(repr, [*found][:SUGGESTIONS]))}?" if found else ""
 
 
 def _squeezed(name: str) -> str:
     return plain(name).replace(" ", "")
 
 
-NEAREST = 3
-"""Losses that are offered for a name that there is not."""
-LIKE = 0.75
-"""Part of the letters that two names share, by difflib: enough for slips of the keyboard and for other endings."""
-SHORTEST = 3
-"""Letters of a name that is looked for inside of others."""
+SUGGESTIONS = 3
+"""Number of losses suggested for an unknown name."""
+MIN_SIMILARITY = 0.75
+"""Least similarity of two names, by difflib: enough for misspellings and other endings."""
+MIN_LETTERS = 3
+"""Least number of letters of a name that is searched for inside others."""
 
 
 def name_of_spec(given: LossSpec | FunctionSpec | Penalty) -> str:
-    """The name under which this process finds what was given as an object: its own if it ships, FILE.py:NAME where a module holds it.
-    What no file holds, such as a notebook's, is found by this process alone.
+    """The name under which this process finds a spec or penalty given as an object: its own if it is shipped, FILE.py:NAME if a module
+    holds it. One that no file holds, such as a notebook's, is found by this process only.
     """
     ships = all_penalties() if isinstance(given, Penalty) else {given.name: _shipped(given.name)} if given.name in names() else {}
     if ships.get(given.name) is given:
@@ -123,19 +123,19 @@ def name_of_spec(given: LossSpec | FunctionSpec | Penalty) -> str:
         return known
     place = _variable(given) or f"{given.name} of this process"
     name, n = place, 2
-    while name in _GIVEN:  # another one, which a cell or a reloaded module had there before: what was found out by it is kept by its name
+    while name in _GIVEN:  # an earlier one of a notebook cell or reloaded module: results are cached under its name
         name, n = f"{place} ({n})", n + 1
     _GIVEN[name] = given
     return name
 
 
 def is_in_a_file(name: str) -> bool:
-    """Whether another process finds it, too."""
+    """Whether other processes find it, too."""
     return name not in _GIVEN or name.partition(".py:")[2].isidentifier()
 
 
 def _variable(given: object) -> str | None:
-    """FILE.py:NAME of the variable of a module that is this, the path relative to the current folder if it lies there."""
+    """The FILE.py:NAME of the variable that holds the object, with the path relative to the current folder if it lies there."""
     formula = next((f for f in map(vars(given).get, ("formula", *FORMULAS)) if f is not None), None)
     home = sys.modules.get(getattr(formula, "__module__", ""))  # where it is written, rather than where it was imported
     for module in (home, *list(sys.modules.values())):
@@ -150,7 +150,7 @@ def _variable(given: object) -> str | None:
 
 
 FORMULAS = ("per_example", "per_batch", "per_weight", "per_group")
-"""The fields of specs in which a function states the formula, beside `formula` itself."""
+"""The fields of specs that hold a function with the formula, besides `formula` itself."""
 
 _GIVEN: dict[str, LossSpec | FunctionSpec | Penalty] = {}
 
@@ -162,7 +162,7 @@ def find_spec(name: str) -> LossSpec | FunctionSpec:
 
 
 def find_loss(name: str) -> LossSpec:
-    """The same where only a loss of scores will do."""
+    """The loss of scores of this name. Raises UsageError for other specs."""
     found = find_spec(name)
     if isinstance(found, FunctionSpec) or found.of_inputs:
         raise UsageError(f"{name} is no loss of scores with one label or target each; `verify check` and `verify run` judge it.")
@@ -181,7 +181,7 @@ def find_penalty(name: str) -> Penalty:
 
 
 def _in_a_file(name: str, kinds: tuple[type[T], *tuple[type[U], ...]], default: str) -> T | U | None:
-    """What a user's file calls this, or `default`; None where no file is named."""
+    """The object of this name, or `default`, in a user's file; None if no file is named."""
     given = _GIVEN.get(name)
     if isinstance(given, kinds):
         return given
@@ -201,5 +201,5 @@ def _in_a_file(name: str, kinds: tuple[type[T], *tuple[type[U], ...]], default: 
 
 @lru_cache(maxsize=64)
 def _named(penalty: Penalty, name: str) -> Penalty:
-    """One object for each, since what is compiled is kept by it."""
+    """One object for each name, since compiled formulas are cached by it."""
     return replace(penalty, name=name)

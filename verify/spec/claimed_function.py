@@ -1,4 +1,4 @@
-"""The function that one candidate claims to compute: a spec with its parameters' values and the scale of its sum."""
+"""The function that a candidate claims to compute: a spec with its parameters' values and the scale of its sum."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from verify.spec.loss import Parameter
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClaimedFunction(ABC):
-    """A formula at values of its parameters. `unsure` says of those that were found out how far each of their numbers may be off, of its
-    size: one for each class, or for all. `form` is what a loss with labels is a function of, None of a function of named inputs.
+    """A formula at values of its parameters. `unsure` has the relative uncertainty of parameters that were inferred: one number for each
+    class, or one for all. `form` is that of a loss with labels, None for a function of named inputs.
     """
 
     reduction: str
@@ -25,38 +25,38 @@ class ClaimedFunction(ABC):
     @property
     @abstractmethod
     def stated(self) -> Any:
-        """What its author states, in which the parameters have their domains."""
+        """The author's spec, in which the parameters have their domains."""
 
     @property
     @abstractmethod
     def domains(self) -> Mapping[str, Parameter]:
-        """All parameters, those that have a number for each class among them."""
+        """All parameters, including those with a number for each class."""
 
     @property
     @abstractmethod
     def differentiated(self) -> tuple[str, ...]:
-        """The names of the inputs that a gradient is due for."""
+        """The names of the differentiated inputs."""
 
     @property
     @abstractmethod
     def claims_convexity(self) -> bool:
-        """Whether f is claimed to be convex in all of them."""
+        """Whether f is claimed to be convex in these inputs."""
 
     @property
     def described(self) -> dict[str, Any]:
-        """What there is to say of each parameter."""
+        """The values of the parameters, for the report."""
         return dict(self.parameters)
 
     @property
     @abstractmethod
     def summed(self) -> dict[str, Any]:
-        """What there is to say of how the sum is scaled and what is added to it, and of the only sizes that are asked about."""
+        """The scale of the sum and what is added to it, and the only supported sizes, for the report."""
 
     @property
     def kind(self) -> Hashable:
-        """The same for members that are alike but for their parameters."""
+        """A key, equal for members that differ only in their parameters."""
         return self.reduction
 
     def at(self, parameters: Mapping[str, float]) -> Self:
-        """The same at other values of some parameters."""
+        """The claim with other values of some parameters."""
         return replace(self, parameters={**self.parameters, **parameters})

@@ -1,14 +1,14 @@
 """Convexity proved from a formula by composition rules: nothing is evaluated, so what is proved holds everywhere.
 
-Affine; a sum, or a multiple ≥ 0, of convex functions; the greatest of convex functions; |affine|; an even power of an affine and
-a power ≥ 1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; cosh of an affine one and of a convex one
-≥ 0; log of a sum of exponentials and hyperbolic cosines; −log and negative powers of a concave function; −log of a quotient of
-exponentials, of erfc and of 1 ± erf; log Φ, log Γ, digamma and its derivatives; −log of 1 − exp(−exp) of an affine one; what is
-convex piece by piece, in one variable or, where it rises, in |affine|, with slopes that rise where pieces meet; products of powers: the
-geometric mean, the square over what is affine and > 0, the reciprocal of a product; the quotient of two affine functions of one another;
-the perspective y·f(x/y) of what is convex, the relative entropy for one; whatever of one affine function has a second derivative ≥ 0, as
-z·log z. Parameters are known by their domains. What no rule covers is not proved, which does not mean that it is false.
-Source: S. Boyd and L. Vandenberghe, Convex Optimization, 2004, sections 3.1, 3.2 and 3.5.
+Affine; a sum, or a multiple ≥ 0, of convex functions; the greatest of convex functions; |affine|; an even power of an affine and a power ≥
+1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; cosh of an affine one and of a convex one ≥ 0; log of a
+sum of exponentials and hyperbolic cosines; −log and negative powers of a concave function; −log of a quotient of exponentials, of erfc and
+of 1 ± erf; log Φ, log Γ, digamma and its derivatives; −log of 1 − exp(−exp) of an affine one; what is convex piece by piece, in one
+variable or, where it rises, in |affine|, with slopes that rise where pieces meet; products of powers: the geometric mean, the square over
+what is affine and > 0, the reciprocal of a product; the quotient of two affine functions of one another; the perspective y·f(x/y) of what
+is convex, the relative entropy for one; whatever of one affine function has a second derivative ≥ 0, as z·log z. Parameters are known by
+their domains. Convexity that no rule covers is not proved, which does not mean that it is false. Source: S. Boyd and L. Vandenberghe,
+Convex Optimization, 2004, sections 3.1, 3.2 and 3.5.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 from verify.spec.shipped import plain
 
-LONGEST = 40
-"""Operations of a formula whose second derivative, or growth, is looked at."""
+MAX_OPERATIONS = 40
+"""Operations of the largest formula whose second derivative, or growth, is analysed."""
 CLASSES = range(2, 7)
-"""A spec is a formula for each number of classes and each label; the proof is carried out for these, all labels."""
+"""A spec has a formula for each number of classes and each label; the proof is done for these numbers, and all labels."""
 
 
 class Curvature(NamedTuple):
-    """What is proved of a function: an affine one is both."""
+    """What is proved of a function: an affine one is both convex and concave."""
 
     convex: bool
     concave: bool
 
     def times(self, c: sympy.Expr) -> Curvature:
-        """That of the function's multiple by a constant."""
+        """The curvature of a multiple of the function."""
         if _nonnegative(c):
             return self
         return Curvature(self.concave, self.convex) if _nonnegative(-c) else UNKNOWN if self != AFFINE else AFFINE
@@ -72,7 +72,7 @@ def _convex_penalty(penalty: Penalty) -> bool:
 
 
 def supported(loss: LossSpec) -> str:
-    """What is known of the convexity of a loss of scores, for a reader."""
+    """What is known about the convexity of a loss of scores, in words."""
     if loss.claims.convex:
         return "convex, proved and tested" if convex_loss(loss) else "convex, only tested; subdifferentials may be outer bounds"
     known = "not convex, shown by a chord" if loss.claims.convex is False else "nothing claimed of convexity"
@@ -80,19 +80,19 @@ def supported(loss: LossSpec) -> str:
 
 
 def curvature(e: sympy.Expr, variables: Iterable[sympy.Symbol]) -> Curvature:
-    """What the rules prove of an expression as a function of the variables; its other symbols are constants, known by their signs."""
+    """What the rules prove about an expression as a function of the variables; its other symbols are constants with known signs."""
     x = frozenset(variables)
     return _curvature(e, x)
 
 
 def _labels(loss: LossSpec, classes: int) -> range:
-    """Of a domain the formula is one for all targets."""
+    """The labels to consider; with a domain of targets the formula is one for all."""
     return range(1 if loss.domain else loss.labels(classes))
 
 
 def _over(loss: LossSpec, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-    """The formula with each parameter as a function of a positive number that takes on its domain, the target as one of its domain, and
-    its scores.
+    """The formula with each parameter as a function of a positive number whose values cover its domain, the target as one of its domain,
+    and its scores.
     """
     e, symbols = loss.expression(classes, label)
     scores, target, constants = symbols[:classes], loss.symbol_of_target, symbols[classes + bool(loss.domain) :]
@@ -101,7 +101,7 @@ def _over(loss: LossSpec, classes: int, label: int) -> tuple[sympy.Expr, list[sy
 
 
 def within(symbol: sympy.Symbol, p: Parameter) -> sympy.Expr:
-    """All values between `low` and `high`, by a symbol > 0: so that 1 − τ > 0 is seen for τ in (0, 1)."""
+    """All values between `low` and `high`, in terms of a symbol > 0: this shows 1 − τ > 0 for τ in (0, 1)."""
     low, high, x = sympy.Rational(p.low) if isfinite(p.low) else None, p.high, sympy.Symbol(symbol.name, positive=True)
     if low is None:
         return sympy.Rational(high) - x if isfinite(high) else symbol
@@ -109,7 +109,7 @@ def within(symbol: sympy.Symbol, p: Parameter) -> sympy.Expr:
 
 
 def _nonnegative(c: sympy.Expr) -> bool:
-    """Whether a constant is certainly ≥ 0; brought over one denominator where that is not seen at once."""
+    """Whether a constant is certainly ≥ 0; brought over one denominator if necessary."""
     return bool(sympy.cancel(sympy.together(c)).is_nonnegative) if c.is_nonnegative is None else bool(c.is_nonnegative)
 
 
@@ -123,7 +123,7 @@ def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         return found
     if isinstance(e, sympy.Add | sympy.Piecewise):
         found = Curvature(_in_pieces(e, x), False)
-    if found == UNKNOWN and isinstance(e, sympy.Add | sympy.Mul | sympy.Pow) and e.count_ops() <= LONGEST:
+    if found == UNKNOWN and isinstance(e, sympy.Add | sympy.Mul | sympy.Pow) and e.count_ops() <= MAX_OPERATIONS:
         found = next((of for rule in (_of_one, _of_perspective, _of_terms) if (of := rule(e, x)) != UNKNOWN), UNKNOWN)
     return found
 
@@ -163,7 +163,7 @@ def _by_rules(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
 
 
 def _in_pieces(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
-    """Whether a function of |affine| that rises, or of one variable, is convex."""
+    """Whether an increasing function of |affine|, or a function of one variable, is convex."""
     sizes = [a for a in e.atoms(sympy.Abs) if a.free_symbols & x]
     if len(sizes) == 1 and _curvature(sizes[0].args[0], x) == AFFINE:
         v, of = sympy.Dummy(nonnegative=True), sizes[0].args[0]
@@ -174,7 +174,7 @@ def _in_pieces(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
 
 
 def _convex_along(e: sympy.Expr, v: sympy.Symbol) -> bool:
-    """Whether a function of one variable is convex: each piece is, they meet, and slopes rise there."""
+    """Whether a function of one variable is convex: each piece is, they meet, and slopes increase there."""
     pieces = _pieces(e, v)
     for (left, end), (right, beyond) in pairwise(pieces):
         gap = sympy.cancel(sympy.together((right - left).subs(v, end)))
@@ -186,7 +186,7 @@ def _convex_along(e: sympy.Expr, v: sympy.Symbol) -> bool:
 
 
 def _rises(e: sympy.Expr, v: sympy.Symbol) -> bool:
-    """Whether the slope of one piece does."""
+    """Whether the slope of one piece increases."""
     return curvature(e, [v]).convex or bool(sympy.factor(sympy.together(sympy.diff(e, v, 2))).is_nonnegative)
 
 
@@ -195,8 +195,8 @@ def _slope(e: sympy.Expr, v: sympy.Symbol, at: sympy.Expr) -> sympy.Expr:
 
 
 def _pieces(e: sympy.Expr, v: sympy.Symbol) -> list[tuple[sympy.Expr, sympy.Expr | None]]:
-    """Formulas from left to right, each with where it ends, of a Piecewise whose conditions all bound the variable
-    on one side, or of any other formula; nothing where that is not seen.
+    """Formulas from left to right, each with its end, for a Piecewise whose conditions all bound the variable on one side, or for any other
+    formula; empty if that is not recognised.
     """
     if not isinstance(e, sympy.Piecewise):
         return [] if e.has(sympy.Piecewise) else [(e, None)]
@@ -218,7 +218,7 @@ def _pieces(e: sympy.Expr, v: sympy.Symbol) -> list[tuple[sympy.Expr, sympy.Expr
 
 
 def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of base**n, n a constant."""
+    """The curvature of base**n, n a constant."""
     if n.free_symbols & x:
         return UNKNOWN
     b = _curvature(base, x)
@@ -234,8 +234,8 @@ def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curva
 
 
 def _product(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of ∏ bᵢ**nᵢ, the nᵢ constants. Of bᵢ ≥ 0 that are concave it is concave where the nᵢ ≥ 0 add up to 1 at most, and convex where none
-    is > 0; with one power p of what is convex and ≥ 0 among them, or an even one of what is affine, where p ≥ 1 − the sum of the others.
+    """The curvature of ∏ bᵢ**nᵢ, the nᵢ constants. For concave bᵢ ≥ 0 it is concave if the nᵢ ≥ 0 add up to at most 1, and convex if none
+    is > 0; also with one power p of a convex function ≥ 0 among them, or an even power of an affine one, if p ≥ 1 − the sum of the others.
     A quotient of two affine functions with one direction is a constant and a multiple of 1 over the second.
     """
     factors = [b.as_base_exp() for b in e.args]
@@ -259,7 +259,7 @@ def _product(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
 
 
 def _quotient(a: sympy.Expr, b: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of a/b, affine functions with b > 0 and a = αb + β: it is α + β/b."""
+    """The curvature of a/b for affine functions with b > 0 and a = αb + β: it is α + β/b."""
     if _curvature(b, x) != AFFINE:
         return UNKNOWN
     v = next(iter(sorted(b.free_symbols & x, key=str)))
@@ -268,7 +268,7 @@ def _quotient(a: sympy.Expr, b: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curva
 
 
 def _of_one(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of a function of one affine function alone, by its second derivative."""
+    """The curvature of a function of a single affine function, from its second derivative."""
     if any(type(a).__name__ not in SMOOTH for a in e.atoms(sympy.core.function.Application)):  # Max and Min, too, are that
         return UNKNOWN
     v, of = next(iter(x & e.free_symbols)), e
@@ -290,8 +290,8 @@ def _of_one(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
 
 
 def _is_finite(e: sympy.Expr) -> bool:
-    """Whether an expression certainly has a value wherever its symbols are what they are known to be: between two poles of x + x⁻² it is
-    convex, and across 0 it is not.
+    """Whether an expression is certainly defined for all values of its symbols: between two poles of x + x⁻² it is convex, and across 0 it
+    is not.
     """
     powers = [a for a in e.atoms(sympy.Pow) if a.base != sympy.E]
     return all(a.args[0].is_positive for a in e.atoms(sympy.log)) and all(
@@ -300,17 +300,19 @@ def _is_finite(e: sympy.Expr) -> bool:
 
 
 SMOOTH = ("exp", "log", "cosh", "sinh", "tanh", "sin", "cos", "atan", "erf", "erfc")
-"""Functions that are smooth wherever `_is_finite` says that they have a value."""
+"""Functions that are smooth wherever `_is_finite` shows that they are defined."""
 
 
 def _of_terms(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of a square, or a product, of sums: that of the sum of its terms."""
+    """The curvature of a square, or a product, of sums: that of the sum of its terms."""
     terms = sympy.expand(e)
     return _by_rules(terms, x) if isinstance(terms, sympy.Add) and terms != e else UNKNOWN
 
 
 def _of_perspective(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of y·f(x/y), y > 0 one of the variables: that of f. So is whatever grows with all of the variables as they do."""
+    """The curvature of y·f(x/y), y > 0 one of the variables: that of f. This covers every function homogeneous of degree 1 in the
+    variables.
+    """
     t = sympy.Dummy(positive=True)
     variables = x & e.free_symbols
     scale = sorted((v for v in variables if v.is_positive), key=str)
@@ -323,8 +325,8 @@ def _of_perspective(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
 
 
 def _sum_of_powers(e: sympy.Expr, p: sympy.Integer, x: frozenset[sympy.Symbol]) -> bool:
-    """Whether e^(1/p) is a p-norm of affine functions, or of convex ones ≥ 0: e is a sum of multiples ≥ 0 of their powers and of
-    constants ≥ 0.
+    """Whether e^(1/p) is a p-norm of affine functions, or of convex ones ≥ 0: e is a sum of multiples ≥ 0 of their powers and of constants
+    ≥ 0.
     """
 
     def fits(power: sympy.Expr) -> bool:

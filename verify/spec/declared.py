@@ -1,7 +1,11 @@
-"""Inputs as a user declares them in words, where no spec does: `x: n d, y: n | labels(c), sigma: | positive`.
+"""Inputs as a user declares them in words, if no spec does: `x: n d, y: n
 
-Left of the bar stand dimensions, as jaxtyping writes them: names, of which equal ones are equal sizes, and whole numbers; none of a single
-number. Right of it stands a domain in lower case, or nothing for real numbers.
+labels(c), sigma:
+
+positive`.
+
+Dimensions stand left of the bar, as in jaxtyping: names, where equal names are equal sizes, and whole numbers; none for a single number. A
+domain in lower case stands right of it, or nothing for real numbers.
 """
 
 from __future__ import annotations
@@ -28,12 +32,12 @@ NAMES: dict[str, Callable[..., Any]] = {
     "real": lambda *ends: Real(*map(float, ends)), "positive": Positive, "probability": Probability, "count": _count, "binary": Binary,
     "sign": Sign, "simplex": Simplex, "labels": Label,
 }  # fmt: skip
-"""What a domain is called: `real(-1, 1)`, `count(0, 5)`, `labels(c)`."""
+"""The names of domains: `real(-1, 1)`, `count(0, 5)`, `labels(c)`."""
 EXAMPLE = "such as 'x: n d, y: n | labels(c), sigma: | positive'"
 
 
 def texts(given: object) -> dict[str, str]:
-    """What is said of each input, from one text or from a table of texts. Raises UsageError for what is none."""
+    """The declaration of each input, from one text or from a table of texts. Raises UsageError for anything else."""
     if isinstance(given, str):
         parts = [part for part in re.split(r",(?![^(]*\))", given) if part.strip()]
         if wrong := [part for part in parts if ":" not in part]:
@@ -48,7 +52,7 @@ def texts(given: object) -> dict[str, str]:
 
 
 def declared(given: Mapping[str, str]) -> dict[str, Array]:
-    """The inputs by their names. Raises UsageError for what is said of one and cannot be."""
+    """The inputs by name. Raises UsageError for an invalid declaration."""
     return {name: _array(name, declaration) for name, declaration in given.items()}
 
 

@@ -1,7 +1,7 @@
-"""Domains of targets: what a target may be, and the values at which a loss is judged.
+"""Domains of targets: the possible targets, and the values at which a loss is judged.
 
-Every value is held by float32, so that both dtypes judge the same numbers. The simplest come first, since examples are shrunk towards
-them; the last ones are the ends of the domain and numbers close to them.
+float32 holds every value, so that both dtypes judge the same numbers. The simplest come first, since examples are shrunk towards them; the
+last ones are the ends of the domain and numbers close to them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from verify.errors import UsageError, of_type
 from verify.later import sympy
 from verify.spec.fields import as_float32, number
 
-SIMPLE = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)
+SIMPLE_NUMBERS = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)
 """Numbers of few bits, on which scores of the grid tie."""
-FAR = tuple(sign * 2.0**k for k in (10, 20, -10, -20) for sign in (1.0, -1.0))
-"""Far from 1 on either side, and not so far that a square of it leaves float32."""
+FAR_NUMBERS = tuple(sign * 2.0**k for k in (10, 20, -10, -20) for sign in (1.0, -1.0))
+"""Values far from 1 on either side, whose squares stay in the range of float32."""
 COUNTS = (0, 1, 2, 3, 5, 7, 10, 13, 20, 34, 50, 100, 255, 1000, 4096, 10**5, 10**6)
-RARE = 80
-"""Values of a size beyond 2^±5, up to 2^±20: enough that a few cases meet some of both."""
-MANY = 256
-"""Values of an infinite domain: as many as a byte tells apart."""
+RARE_NUMBERS = 80
+"""Number of values of a size beyond 2^±5, up to 2^±20: enough that a few cases meet some of both."""
+SAMPLED_VALUES = 256
+"""Number of values of an infinite domain: as many as a byte distinguishes."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """`Real()`, `Positive()`, `Count()`: the formula is one for all targets, and is given a symbol.
+    """`Real()`, `Positive()`, `Count()`: the formula is the same for all targets, and gets a symbol.
 
-    `low` and `high` are its ends, which belong to it where they are `closed`.
+    `low` and `high` are its ends, which belong to it if they are `closed`.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Domain:
             raise UsageError(f"float32 holds no number between {self.low!r} and {self.high!r} but its ends; list them: targets=(…).")
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         ends = f"{self.low:g}, {self.high:g}" if self.name == "Real" and (isfinite(self.low) or isfinite(self.high)) else ""
         return f"{self.name}({ends})"
 
@@ -59,25 +59,27 @@ class Domain:
         return bool(self.holds(t))
 
     def holds(self, a: Any) -> Any:
-        """True if a number belongs to it; of an array which of its numbers do, compared in their own dtype."""
+        """Whether a number belongs to the domain; for an array which of its numbers do, compared in their own dtype."""
         inside = (a >= self.low) & (a <= self.high) if self.closed else (a > self.low) & (a < self.high)
         return inside & (a == a // 1) if self.whole else inside
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """At which a loss is judged, the simplest first."""
+        """The values at which a loss is judged, the simplest first."""
         known = map(as_float32, self._drawn())
         return tuple(dict.fromkeys(t for t in known if isfinite(t) and t in self))
 
     @property
     def unbounded(self) -> bool:
-        """True if every real number belongs to it."""
+        """Whether every real number belongs to it."""
         return not self.whole and not isfinite(self.low) and not isfinite(self.high)
 
     def _drawn(self) -> list[float]:
         drawn = Random(0)  # noqa: S311
         if self.whole:
-            powers = [drawn.uniform(1, 12) for _ in range(MANY - len(COUNTS) - RARE)] + [drawn.uniform(12, 20) for _ in range(RARE)]
+            powers = [drawn.uniform(1, 12) for _ in range(SAMPLED_VALUES - len(COUNTS) - RARE_NUMBERS)] + [
+                drawn.uniform(12, 20) for _ in range(RARE_NUMBERS)
+            ]
             return [*COUNTS, *(floor(2.0**k) for k in powers)]
         ends = [end for end in (self.low, self.high) if isfinite(end)]
         if len(ends) == 2:
@@ -85,16 +87,16 @@ class Domain:
             near = [end + side * half * 2.0**-k for end, side in zip(ends, (1, -1), strict=True) for k in (8, 16, 20)]
             near += [2.0**-k for k in (40, 60, 80)] if self.low == 0 and not self.closed else []  # a product of two has no subnormals yet
             grid = [middle + half * k / 8 for k in (0, 4, -4, 2, -2, 6, -6, 1, -1, 7, -7)]
-            inside = [drawn.uniform(self.low, self.high) for _ in range(MANY - len(ends) - len(near) - len(grid))]
-            return [*(t for t in SIMPLE if t in self), *grid, *inside, *near, *ends]
+            inside = [drawn.uniform(self.low, self.high) for _ in range(SAMPLED_VALUES - len(ends) - len(near) - len(grid))]
+            return [*(t for t in SIMPLE_NUMBERS if t in self), *grid, *inside, *near, *ends]
         sign, origin = (-1.0 if isfinite(self.high) else 1.0), (ends[0] if ends else 0.0)
-        powers = [drawn.uniform(-5, 5) for _ in range(MANY - len(SIMPLE) - len(FAR) - len(ends) - RARE)]
-        powers += [drawn.choice((-1, 1)) * drawn.uniform(5, 20) for _ in range(RARE)]
+        powers = [drawn.uniform(-5, 5) for _ in range(SAMPLED_VALUES - len(SIMPLE_NUMBERS) - len(FAR_NUMBERS) - len(ends) - RARE_NUMBERS)]
+        powers += [drawn.choice((-1, 1)) * drawn.uniform(5, 20) for _ in range(RARE_NUMBERS)]
         sizes = [2.0**k * (drawn.choice((-1.0, 1.0)) if not ends else 1.0) for k in powers]
-        return [*SIMPLE, *(origin + sign * t for t in (*sizes, *FAR)), *ends]
+        return [*SIMPLE_NUMBERS, *(origin + sign * t for t in (*sizes, *FAR_NUMBERS)), *ends]
 
     def symbol(self, name: str) -> sympy.Symbol | sympy.Expr:
-        """A number of the domain as an expression whose sign is known where that of all its numbers is."""
+        """A number of the domain as an expression with the common sign of all its numbers, if there is one."""
         x = sympy.Symbol(name, nonnegative=True) if self.closed else sympy.Symbol(name, positive=True)
         if isfinite(self.low) and isfinite(self.high):
             low, high = sympy.Rational(self.low), sympy.Rational(self.high)
@@ -112,7 +114,7 @@ class Finite:
     values: tuple[float, ...]
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         return f"{self.name}()"
 
 
@@ -121,7 +123,7 @@ Made = TypeVar("Made")
 
 
 def _called(make: Callable[Domains, Made]) -> Callable[Domains, Made]:
-    """Raises UsageError where it is called otherwise than it can be."""
+    """Makes a domain raise UsageError for wrong arguments."""
 
     @wraps(make)
     def made(*given: Domains.args, **named: Domains.kwargs) -> Made:
@@ -151,13 +153,13 @@ def Positive() -> Domain:
 
 @_called
 def Count() -> Domain:
-    """0, 1, 2, …"""
+    """A count: 0, 1, 2, …"""
     return Domain("Count", 0.0, inf, whole=True)
 
 
 @_called
 def Probability() -> Domain:
-    """Any number between 0 and 1, without these."""
+    """Any number strictly between 0 and 1."""
     return Domain("Probability", 0.0, 1.0, closed=False)
 
 
@@ -167,7 +169,7 @@ def Binary() -> Finite: ...
 def Binary(size: str) -> Vector: ...
 @_called
 def Binary(size: str | None = None) -> Finite | Vector:
-    """0 or 1; `Binary("C")` is one of them for each class, as for several labels at once."""
+    """0 or 1; `Binary("C")` is one of them for each class, for multi-label targets."""
     return Finite("Binary", (0, 1)) if size is None else Vector(Binary())
 
 
@@ -179,8 +181,8 @@ def Sign() -> Finite:
 
 @dataclass(frozen=True)
 class Label:
-    """A class 0..n−1, n being the size of a named dimension: `Label()` of a loss of scores, `Label("c")` of an array. Some may be the
-    `ignored` one, −100 say, which is no class.
+    """A class 0..n−1, where n is the size of a named dimension: `Label()` for a loss of scores, `Label("c")` for an array. An `ignored`
+    label, such as −100, is no class.
     """
 
     size: str = "c"
@@ -192,16 +194,16 @@ class Label:
             raise UsageError(f"the ignored label is {self.ignored}, which may be a class; give a number below 0, -100 say.")
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         return f'Label("{self.size}"{"" if self.ignored is None else f", ignored={self.ignored}"})'
 
 
 @dataclass(frozen=True)
 class Simplex:
-    """Numbers of 0 and more whose sum over the last dimension is 1: of a target, one for each class."""
+    """Nonnegative numbers that sum to 1 over the last dimension: for a target, one for each class."""
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         return "Simplex()"
 
 
@@ -216,16 +218,16 @@ class Vector:
             raise UsageError(f"Vector({self.of!r}) is a vector of no domain; give one of numbers: Vector(Real()), Vector(Positive()).")
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         return f"Vector({self.of})"
 
 
 @dataclass(frozen=True)
 class Censored:
-    """A time greater than 0, and whether it is that of an event (1) or of the last look at who had none (0)."""
+    """A time greater than 0, and whether it is that of an event (1) or of the last observation without one (0)."""
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The domain as written in a spec."""
         return "Censored()"
 
 
@@ -238,27 +240,27 @@ class Prediction:
     of: Domain
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The prediction as written in a spec."""
         return self.name
 
 
 def Scores() -> Prediction:
-    """One real score for each class."""
+    """The prediction of one real score for each class."""
     return Prediction("Scores()", ("n", "c"), Real())
 
 
 def Score() -> Prediction:
-    """One real score."""
+    """The prediction of one real score."""
     return Prediction("Score()", ("n",), Real())
 
 
 def Probabilities() -> Prediction:
-    """One probability for each class; they need not add up to 1, so that each has a slope of its own."""
+    """The prediction of one probability for each class; they need not add up to 1, so that each has its own slope."""
     return Prediction("Probabilities()", ("n", "c"), Probability())
 
 
 def Embedding(examples: str = "N", size: str = "E") -> Prediction:
-    """A vector of real numbers for each example, or whatever the first dimension counts."""
+    """The prediction of a vector of real numbers for each example, or for each entry of another first dimension."""
     return Prediction("Embedding()", (examples.lower(), size.lower()), Real())
 
 

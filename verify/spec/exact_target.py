@@ -1,4 +1,4 @@
-"""A target as a formula sees it: an exact number that may be asked, compared and looked up as well as multiplied by a symbol."""
+"""A target in a formula: an exact number that can be tested, compared and looked up as well as multiplied by a symbol."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from verify.later import sympy
 
 
 class ExactTarget(Fraction):
-    """An exact fraction that equals and hashes like the number that it is, `t == 0.5` and `TABLE[t]` included, indexes like a whole
-    number where it is one, and beside a symbol becomes a sympy.Rational. A sympy number does neither: Rational(1, 2) != 0.5.
+    """An exact fraction that equals and hashes like a number, including `t == 0.5` and `TABLE[t]`, can be an index if it is whole, and
+    becomes a sympy.Rational beside a symbol. A sympy number does neither: Rational(1, 2) != 0.5.
     """
 
     def __index__(self) -> int:
@@ -20,7 +20,7 @@ class ExactTarget(Fraction):
         return self.numerator
 
     def __getattr__(self, name: str) -> Any:
-        """What sympy's numbers are asked beside: is_positive, is_zero, …"""
+        """Further attributes of sympy's numbers: is_positive, is_zero, …"""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(sympy.Rational(self.numerator, self.denominator), name)

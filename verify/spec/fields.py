@@ -1,4 +1,4 @@
-"""Slips in the fields of what an author states, in sentences: names that do not exist, fields that are missing, values of a wrong type."""
+"""Mistakes in the fields of a spec, reported in sentences: unknown names, missing fields, values of a wrong type."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 
 def by_name(**examples: str) -> Callable[[type[T]], type[T]]:
-    """Makes a keyword-only dataclass raise UsageError for fields that it has not, and for those that it lacks; `examples` show how each
-    that it needs may look.
+    """Makes a keyword-only dataclass raise UsageError for unknown and for missing fields; `examples` show
+    possible values of required ones.
     """
 
     def decorated(cls: type[T]) -> type[T]:
@@ -42,19 +42,19 @@ def by_name(**examples: str) -> Callable[[type[T]], type[T]]:
 
 
 def number(what: str, given: object) -> float:
-    """A real number as a float, infinity included. Raises UsageError for anything else; truth values are no numbers."""
+    """A real number as a float, including infinity. Raises UsageError for anything else; bool is not a number."""
     if isinstance(given, bool) or not isinstance(given, Real):
         raise UsageError(f"{what} is {shown(given)}; give a number.")
     try:
         return float(given)
-    except TypeError:  # a duration of numpy's, which calls itself a whole number
+    except TypeError:  # numpy's timedelta, which is a subclass of integer
         raise UsageError(f"{what} is {shown(given)}; give a number.") from None
     except OverflowError:
         raise UsageError(f"{what} is {shown(given)}, which is too large; give a number that float64 holds.") from None
 
 
 def as_float32(t: float) -> float:
-    """The number of float32 that is nearest."""
+    """The nearest number of float32."""
     try:
         (found,) = unpack("f", pack("f", t))
     except OverflowError:
@@ -63,7 +63,7 @@ def as_float32(t: float) -> float:
 
 
 def tuple_of_texts(name: str, **given: object) -> None:
-    """Raises UsageError where what a spec says beside its formula, by its fields, is no tuple of texts."""
+    """Raises UsageError if an additional field of a spec is not a tuple of texts."""
     for what, texts in given.items():
         if not isinstance(texts, tuple) or not all(isinstance(text, str) and text for text in texts):
             raise UsageError(f'{what} of {name} is {texts!r}; give a tuple of texts, such as {what}=("{EXAMPLES[what]}",).')

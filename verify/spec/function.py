@@ -15,18 +15,18 @@ from verify.spec.loss import Claims, Parameter
 from verify.spec.statement import takes
 
 Numbers = Domain | Finite | Label | Simplex
-"""The domain of one number of an array, or of a simplex the row that it stands in."""
+"""The domain of one number of an array; for a simplex, of the row that it belongs to."""
 
 UPSTREAM = "upstream"
-"""The input that weighs the entries of an array that comes out."""
+"""The input with the weights of the entries of an array-valued result."""
 
 
 @dataclass(frozen=True)
 class Array:
-    """An input: its dimensions as jaxtyping writes them, `"n d"`, `"n 3"`, `""` for one number; and what its numbers may be.
+    """An input: its dimensions as in jaxtyping, `"n d"`, `"n 3"`, `""` for one number; and the domain of its numbers.
 
-    Equal names are equal sizes. Real numbers are differentiated unless it is said that they are not; labels, counts and choices never are,
-    and the formula is given them as exact numbers, which it may ask and look up.
+    Equal names are equal sizes. Real numbers are differentiated unless declared otherwise; labels, counts and choices never are, and the
+    formula gets them as exact numbers, which it may test and look up.
     """
 
     dims: str = ""
@@ -47,12 +47,12 @@ class Array:
 
     @property
     def is_real(self) -> bool:
-        """True if its numbers can be moved a little."""
+        """Whether its numbers can be varied continuously."""
         return isinstance(self.domain, Domain) and not self.domain.whole
 
     @property
     def is_differentiated(self) -> bool:
-        """True if a gradient is due for it."""
+        """Whether a gradient is due for it."""
         return self.is_real if self.differentiated is None else self.differentiated
 
     @property
@@ -71,13 +71,12 @@ class Array:
 class FunctionSpec:
     """f(x₁, x₂, …) of named arrays: one number, or an array with the dimensions `output`.
 
-    `formula(x₁, x₂, …, **parameters)` is given arrays of sympy symbols in the order of `inputs`, which numpy's operators, sums and
-    elementwise functions (`np.exp`, `np.where`, …) and sympy's functions of single entries all take. It returns an expression, or an array
-    of them in the shape of `output`: then the gradient that is judged is that of ⟨v, f⟩, v being the upstream gradient, which is drawn.
+    `formula(x₁, x₂, …, **parameters)` gets arrays of sympy symbols in the order of `inputs`, to which numpy's operators, sums and
+    elementwise functions (`np.exp`, `np.where`, …) and sympy's functions of single entries apply. It returns an expression, or an array of
+    them in the shape of `output`: then the gradient of ⟨v, f⟩ is judged, with a random upstream gradient v.
 
-    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
-
-    Raises UsageError, here and when the formula is called, for all that is no such formula.
+    `aliases` are other names, and `computed_by` library functions that compute it: `verify list specs` searches both. Raises UsageError,
+    here and when the formula is called, for an invalid formula.
     """
 
     name: str

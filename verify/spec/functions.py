@@ -1,4 +1,4 @@
-"""Functions of the field that sympy lacks, in the terms that implementations compute: the rounding bound follows the terms as written."""
+"""Functions that sympy lacks, in the terms that implementations compute: the rounding bound follows the terms as written."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import sympy
 
 
 def log1p(x: sympy.Expr) -> sympy.Expr:
-    """log(1 + x)."""
+    """The function log(1 + x)."""
     return sympy.log(1 + x)
 
 
 def expm1(x: sympy.Expr) -> sympy.Expr:
-    """eˣ − 1."""
+    """The function eˣ − 1."""
     return sympy.exp(x) - 1
 
 
 def softplus(x: sympy.Expr) -> sympy.Expr:
-    """log(1 + eˣ)."""
+    """The function log(1 + eˣ)."""
     return sympy.log(1 + sympy.exp(x))
 
 
 def logistic(x: sympy.Expr) -> sympy.Expr:
-    """σ(x) = 1/(1 + e⁻ˣ)."""
+    """The function σ(x) = 1/(1 + e⁻ˣ)."""
     return 1 / (1 + sympy.exp(-x))
 
 
 class log_ndtr(sympy.Function):  # type: ignore[misc]  # noqa: N801  # a function, named like scipy's
-    """log Φ(x), the logarithm of the normal distribution: what a probit loss is made of. Φ itself is erfc(−x/√2)/2."""
+    """The function log Φ(x), the logarithm of the normal distribution, as in a probit loss. Φ itself is erfc(−x/√2)/2."""
 
     nargs = 1
 
@@ -46,12 +46,12 @@ class log_ndtr(sympy.Function):  # type: ignore[misc]  # noqa: N801  # a functio
 
 
 class inverse_mills(sympy.Function):  # type: ignore[misc]  # noqa: N801
-    """φ(x)/Φ(x), the slope of log Φ: a function of its own, since its quotient is 0/0 where Φ underflows."""
+    """The function φ/Φ, the slope of log Φ: defined separately, since its quotient is 0/0 where Φ underflows."""
 
     nargs = 1
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """−m(x + m)."""
+        """The derivative −m(x + m)."""
         if argindex != 1:
             raise sympy.core.function.ArgumentIndexError(self, argindex)
         return -self * (self.args[0] + self)

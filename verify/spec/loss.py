@@ -1,4 +1,4 @@
-"""The spec of a loss: one example's formula over its scores, its parameters, what it claims, where it comes from."""
+"""The spec of a loss: one example's formula over its scores, its parameters, its claims, its source."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 
 ParameterValue = float | tuple[float, ...]
-"""The value of a parameter: a number, or of one that has some for each class as many as there are classes."""
+"""The value of a parameter: a number, or a tuple with one for each class."""
 
 
 @by_name(default="1")
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """A real number that the formula depends on, with its default and its open domain (low, high). With `dims="C"` there is one for each
-    class, of which the formula is given the list; the default is that of all.
+    class, and the formula gets the list; the default is the same for all.
     """
 
     default: float
@@ -45,7 +45,7 @@ class Parameter:
         object.__setattr__(self, "default", self.check("default", self.default))
 
     def check(self, name: str, value: ParameterValue) -> float:
-        """`value` as a float. Raises UsageError where it is several, or lies outside the domain."""
+        """The value as a float. Raises UsageError if there are several, or it lies outside the domain."""
         if isinstance(value, tuple):
             raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}; it is one number, not one for each class.")
         if not self.low < float(value) < self.high:
@@ -53,7 +53,7 @@ class Parameter:
         return float(value)
 
     def check_each(self, name: str, value: ParameterValue) -> ParameterValue:
-        """The same of one that has a number for each class, given as one for all or as one for each."""
+        """The value of a parameter with a number for each class, given as one for all or as one for each, checked as in `check`."""
         return tuple(self.check(name, v) for v in value) if isinstance(value, tuple) else self.check(name, value)
 
     @property
@@ -76,7 +76,7 @@ def positive(default: float | None = None, dims: str | None = None) -> Parameter
 @by_name(start="(2.0, 0.0)", end="(-1.0, 0.0)")
 @dataclass(frozen=True, kw_only=True)
 class Chord:
-    """Two points, each (C,) scores, and a label: the loss at their middle lies above the mean of its values at the ends."""
+    """Two points, each (C,) scores, and a label: the loss at their midpoint lies above the mean of its values at the ends."""
 
     start: tuple[float, ...]
     end: tuple[float, ...]
@@ -95,12 +95,11 @@ class Chord:
 @by_name(convex="True, or None to claim nothing")
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """Properties that the author claims of the loss, beyond its formula; they decide which laws apply, and are tested.
+    """Properties that the author claims of the loss, besides its formula; they decide which laws apply, and are tested.
 
-    `convex`: True; or False, with the `chord` that shows it; or None, where nothing is claimed. A claim that is false is refused
-    before anyone is judged by it. `symmetric`: renaming the classes renames the scores' roles and nothing else.
-    `shift_invariant`: a constant added to all scores changes nothing. `relations` are such claims of functions of named inputs, whose
-    dimensions and inputs they name.
+    `convex`: True; or False, with the `chord` that shows it; or None without a claim. A false claim is rejected before any candidate is
+    judged. `symmetric`: renaming the classes only permutes the scores. `shift_invariant`: a constant added to all scores changes nothing.
+    `relations` are such claims for functions of named inputs, whose dimensions and inputs they name.
     """
 
     convex: bool | None
@@ -125,7 +124,7 @@ class Claims:
 
 
 def others(s: Sequence[Any], y: int) -> list[int]:
-    """The classes except the label: j ≠ y."""
+    """The classes except the label, j ≠ y."""
     return [j for j in range(len(s)) if j != y]
 
 
@@ -138,27 +137,26 @@ def others(s: Sequence[Any], y: int) -> list[int]:
 class LossSpec:
     """One example's loss ℓ(s, y) over scores s (C,), before any link, and its label y in 0..C−1.
 
-    `per_example(s, y, **parameters)` receives sympy symbols and returns a sympy expression, continuous in s, written in
-    the additive terms that implementations compute: the rounding bound follows the terms as written.
+    `per_example(s, y, **parameters)` receives sympy symbols and returns a sympy expression, continuous in s, written in the additive terms
+    that implementations compute: the rounding bound follows the terms as written.
 
-    A loss of one score, such as a booster's, has a `target` instead of classes: `Real()`, `Real(low, high)`, `Positive()`, `Count()`,
-    and `per_example(s, t, **parameters)` receives the symbols of the score and of the target. Or it has `targets`, the values at which
-    it is judged (`Binary()` and `Sign()` are short for two of them): then t is an exact number, which may be asked (`if t > 0`), looked
-    up (`TABLE[t]`) and computed with. Label i stands for `targets[i]`; those of a domain are some hundred, its ends among them.
+    A loss of one score, such as a booster's, has a `target` instead of classes: `Real()`, `Real(low, high)`, `Positive()`, `Count()`, and
+    `per_example(s, t, **parameters)` receives the symbols of the score and of the target. Or it has `targets`, the values at which it is
+    judged (`Binary()` and `Sign()` are short for two of them): then t is an exact number, which may be asked (`if t > 0`), looked up
+    (`TABLE[t]`) and computed with. Label i stands for `targets[i]`; those of a domain are some hundred, its ends among them.
 
     A loss of something else than scores says so by its `prediction`: `Probability()`, `Positive()`, `Probabilities()`, `Real(low, high)`.
-    One whose targets are vectors, `target=Simplex()`, `Binary("C")` or `Vector(Real())`, is given one symbol for each class. One that
+    One whose targets are vectors, `target=Simplex()`, `Binary("C")` or `Vector(Real())`, gets one symbol for each class. A loss that
     couples its examples has a `per_batch(s, y, **parameters)` in place of `per_example`: s is an array of symbols, (N,) or (N, C), which
     computes as numpy's arrays do, and y holds the N targets, pairs of time and event where they are `Censored()`.
 
-    A parameter with `dims="C"` has a number for each class: weights of the classes, margins. The formula is given the list of them.
+    A parameter with `dims="C"` has a number for each class: weights of the classes, margins. The formula gets the list of them.
 
-    `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
-    own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
+    `ways` are other formulas of the same loss, for code that is often written differently, such as Σ_j exp(s_j − s_y) − 1 with the label's
+    own term in the sum: a right implementation may have the rounding error of any of them.
 
-    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
-
-    Raises UsageError, here and when the formula is called, for all that is no such formula.
+    `aliases` are other names, and `computed_by` library functions that compute it: `verify list specs` searches both. Raises UsageError,
+    here and when the formula is called, for an invalid formula.
     """
 
     name: str
@@ -247,12 +245,12 @@ class LossSpec:
 
     @property
     def of_one_number(self) -> bool:
-        """True if a target is one number."""
+        """Whether a target is one number."""
         return not isinstance(self.target, (Simplex, Vector, Censored))
 
     @property
     def width(self) -> str | None:
-        """The name of the second dimension of the prediction; None where it is one number."""
+        """The name of the second dimension of the prediction; None if it is one number."""
         if self.prediction is None:
             several = self.targets is None and (self.target is None or not isinstance(self.target, (Domain, Finite, Censored)))
             return "c" if several else None
@@ -264,7 +262,7 @@ class LossSpec:
 
     @property
     def of_inputs(self) -> bool:
-        """True if it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
+        """Whether it is a function of named inputs: of anything other than scores with one label or number each, one by one."""
         named = isinstance(self.prediction, Prediction) and self.prediction.name in ("Score()", "Scores()")
         ignores = isinstance(self.target, Label) and self.target.ignored is not None
         odd = not self.of_one_number or not (self.prediction is None or named)
@@ -272,18 +270,18 @@ class LossSpec:
 
     @property
     def domain(self) -> Domain | None:
-        """The domain of its targets, where one formula is for all of them."""
+        """The domain of its targets, if one formula holds for all of them."""
         return self.target if isinstance(self.target, Domain) else None
 
     @cached_property
     def symbol_of_target(self) -> sympy.Symbol:
-        """The target in the formula, where it has a domain: t, or what the formula calls it where a parameter is called so."""
+        """The symbol of the target in the formula, if it has a domain: t, or the formula's own name for it if a parameter is called t."""
         names = ("t", *second(self.formula), "target", "y")
         return sympy.Symbol(next(name for name in names if name not in self.parameters), real=True)
 
     @cached_property
     def written(self) -> tuple[LossSpec, ...]:
-        """The same loss in each of the further ways of writing."""
+        """The loss in each of its further ways of writing."""
         return tuple(replace(self, per_example=way, ways=()) for way in self.ways)
 
     def _check_parameters(self) -> None:
@@ -302,37 +300,37 @@ class LossSpec:
                 )
 
     def _check_classes(self) -> None:
-        """Of parameters with a number for each class."""
+        """Checks the parameters with a number for each class."""
         for name in (name for name, p in self.parameters.items() if p.dims):
             if self.width != "c":
                 raise UsageError(f"parameter {name} of {self.name} has dims={CLASSES[0]!r}, and the loss has no classes; leave dims out.")
-            if name in OTHERS:
+            if name in INPUT_NAMES:
                 raise UsageError(f"{self.name} has a parameter called {name}, as what else is handed in is; give it another name, w say.")
 
     def scores(self, classes: int) -> int:
-        """Number of scores of one example: one where there are targets, else one for each class."""
+        """The number of scores of one example: one with targets, else one for each class."""
         return 1 if self.targets else classes
 
     def labels(self, classes: int) -> int:
-        """Number of labels."""
+        """The number of labels."""
         return len(self.targets) if self.targets else classes
 
     def some_labels(self, classes: int) -> range:
-        """The labels that stand for all where each is looked at: of a domain the first, which are simple numbers."""
-        return range(min(self.labels(classes), SHOWN) if self.domain else self.labels(classes))
+        """The labels that represent all if each is considered: for a domain the first, which are simple numbers."""
+        return range(min(self.labels(classes), SHOWN_LABELS) if self.domain else self.labels(classes))
 
     def examined(self, classes: int) -> list[int]:
-        """The labels at which a formula and what it claims are examined: of a domain also ordinary targets, rare ones and ends."""
+        """The labels at which a formula and its claims are examined: for a domain also ordinary targets, rare ones and ends."""
         n = self.labels(classes)
         more = {7, 12, n // 2, n - 40, n - 20, n - 8, n - 2} if self.domain else set()
         return sorted({*self.some_labels(classes), *(k for k in more if 0 <= k < n)})
 
     def constant(self, label: int) -> tuple[float, ...]:
-        """The target as the first constant of the formula, where it is one: where it has a domain."""
+        """The target as the first constant of the formula, if it has a domain; else empty."""
         return (self.targets[label],) if self.domain and self.targets else ()
 
     def with_parameters(self, given: Mapping[str, ParameterValue]) -> dict[str, float]:
-        """The parameters' values: the given ones, checked, and the defaults of the rest."""
+        """The values of all parameters: the given ones, checked, and the defaults of the rest."""
         for name in given:
             if name not in self.parameters:
                 raise unknown(f"parameter of {self.name}", name, self.parameters or ["none: it has no parameters"])
@@ -343,8 +341,8 @@ class LossSpec:
         return f"target {self.targets[label]:g}" if self.targets else f"label {label} of {classes} classes"
 
     def expression(self, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), the target where
-        it has a domain, then the parameters in order. Raises UsageError where the formula is none.
+        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), the target where it
+        has a domain, then the parameters in order. Raises UsageError for an invalid formula.
         """
         s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
         p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
@@ -354,10 +352,10 @@ class LossSpec:
         return stated(self.name, self.formula, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
 
 
-OTHERS = ("prediction", "target", "weights", "time", "event")
-"""Names of a loss's inputs, beside its parameters."""
-SHOWN = 6
-"""Labels that stand for those of a domain."""
+INPUT_NAMES = ("prediction", "target", "weights", "time", "event")
+"""Names of a loss's inputs, besides its parameters."""
+SHOWN_LABELS = 6
+"""Number of labels that represent those of a domain."""
 
 
 def _targets(name: str, given: object) -> tuple[float, ...]:
@@ -375,7 +373,7 @@ def _targets(name: str, given: object) -> tuple[float, ...]:
 
 
 def _numbers(what: str, given: object, allowed: str) -> tuple[float, ...]:
-    """Finite numbers; whole ones stay whole."""
+    """Finite numbers as a tuple; whole ones stay whole."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise UsageError(f"{what} is {given!r}; give a tuple of numbers: {allowed}.")
     found = tuple(x if isinstance(x, (int, float)) and not isinstance(x, bool) else number(f"one of {what}", x) for x in given)
@@ -386,7 +384,7 @@ def _numbers(what: str, given: object, allowed: str) -> tuple[float, ...]:
 
 
 def _short(t: float) -> float:
-    """A number near `t` with few bits: in eighths, or of three bits where eighths are too coarse; the greatest of float32 beyond it."""
+    """A number near `t` with few bits: in eighths, or with three bits if eighths are too coarse; the greatest of float32 beyond it."""
     eighths, (m, e) = round(max(-1e9, min(1e9, t)) * 8) / 8, frexp(t)
     if abs(t) < 2.0**20 and abs(eighths - t) <= abs(t) / 4:
         return eighths

@@ -1,4 +1,4 @@
-"""A loss of one score with another margin: the constant in its switches, such as the 1 of max(0, 1 − t·s), changed or taken out."""
+"""A loss of one score with another margin: the constant in its switches, such as the 1 of max(0, 1 − t·s), changed or removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _always_on(e: sympy.Expr) -> sympy.Expr:
 
 
 def _uncapped(e: sympy.Expr) -> sympy.Expr:
-    """Of min(c, a) with a constant c the other piece."""
+    """The expression with min(c, a), c a constant, replaced by a."""
 
     def rest(*pieces: sympy.Expr) -> sympy.Expr:
         varying = [a for a in pieces if a.free_symbols]
@@ -41,14 +41,13 @@ MARGINS: dict[str, Callable[[sympy.Expr], sympy.Expr]] = {
     "always on": _always_on,
     "uncapped": _uncapped,
 }
-"""What may be done to the switches; always on, max(0, a) is a; uncapped, min(1, a) is a."""
+"""Changes of the switches; always on, max(0, a) is a; uncapped, min(1, a) is a."""
 
 
 def with_margin(loss: LossSpec, how: str) -> LossSpec:
     """The loss with its switches changed. The target is a symbol meanwhile: its value is no constant of a margin.
 
-    Its formula raises TypeError where it asks a question about the target, such as `if t > 0`, or `if t == 1`, which a symbol answers
-    wrongly.
+    Its formula raises TypeError if it branches on the target, such as `if t > 0`, or `if t == 1`, which a symbol would answer wrongly.
     """
 
     def per_example(s: sympy.Symbol, t: sympy.Expr, **parameters: sympy.Expr) -> sympy.Expr:

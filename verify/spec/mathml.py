@@ -1,4 +1,4 @@
-"""A loss as a reader sees it: its formula in words and in MathML, for three classes and the first label."""
+"""A loss for readers: its formula in words and in MathML, for three classes and the first label."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from verify.spec.loss import LossSpec
 from verify.spec.statement import exactly
 
 CLASSES, LABEL = 3, 0
-"""The formula depends on the number of classes and the label; three show its form without filling the line."""
+"""The formula depends on the number of classes and the label; three classes show its form without filling the line."""
 
-LONG = 10**4
-"""Denominators beyond this are of numbers that were computed, or written as decimals, and are shown as decimals."""
+MAX_DENOMINATOR = 10**4
+"""Numbers with greater denominators were computed, or written as decimals, and are shown as decimals."""
 
 LETTERS = {"delta": "Delta"}
-"""Parameters that the literature writes by a capital letter."""
+"""Parameters that the literature writes as capital letters."""
 
 
 def described(loss: LossSpec) -> dict[str, Any]:
@@ -43,14 +43,14 @@ def described(loss: LossSpec) -> dict[str, Any]:
 
 
 Branch = tuple[tuple[float, ...], Expr, list[Symbol]]
-"""Targets with the formula that they share, and its symbols."""
+"""Targets with their common formula, and its symbols."""
 
 
 def branches(loss: LossSpec) -> list[Branch]:
-    """The formulas of a loss of one score: for any t where they are one, else those of the targets that share one.
+    """The formulas of a loss of one score: for any t if they are one, else each with the targets that share it.
 
-    A formula in t counts for a target only where it is that target's formula once t has its value: code that asks `if t == 1` answers
-    for a symbol too, and wrongly.
+    A formula in t counts for a target only if it equals that target's formula once t has its value: code with `if t == 1` answers for a
+    symbol too, and wrongly.
     """
     assert loss.targets is not None
     if loss.domain:
@@ -66,7 +66,7 @@ def branches(loss: LossSpec) -> list[Branch]:
 
 
 class _ComparedTarget(Symbol):  # type: ignore[misc]
-    """A symbol for the target that answers comparisons as one of its values does."""
+    """A symbol for the target that compares like one of its values."""
 
     value: ExactTarget
 
@@ -84,7 +84,7 @@ class _ComparedTarget(Symbol):  # type: ignore[misc]
 
 
 def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: float, own: Expr) -> Expr | None:
-    """The formula in t on the branch of this value; None where the code does not tell."""
+    """The formula in t on the branch of this value; None if the code does not show it."""
     t = _ComparedTarget("t", real=True)
     t.value = ExactTarget(value)
     try:
@@ -96,7 +96,7 @@ def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: fl
 
 
 def _table(rows: Sequence[Branch]) -> str:
-    """One row for each branch: its formula, and for which targets."""
+    """A table with one row for each branch: its formula, and its targets."""
     cells = [f"<mtr><mtd>{row(e, symbols)}</mtd><mtd>{_of(values)}</mtd></mtr>" for values, e, symbols in rows]
     return f'<mrow><mo>{{</mo><mtable columnalign="left left">{"".join(cells)}</mtable></mrow>'
 
@@ -106,15 +106,15 @@ def _of(values: Sequence[float]) -> str:
 
 
 def row(expression: Expr, symbols: Sequence[Symbol]) -> str:
-    """An expression of these symbols."""
+    """An expression of these symbols as MathML."""
     letters = {s: Symbol(f"s_{s.name[1:]}") for s in symbols if re.fullmatch(r"s\d+", s.name)}
     letters |= {s: Symbol(LETTERS.get(s.name, s.name)) for s in symbols if s not in letters}
     shown = expression.subs(letters)
-    long = {r: Float(r, 6) for r in shown.atoms(Rational) if r.q > LONG}
+    long = {r: Float(r, 6) for r in shown.atoms(Rational) if r.q > MAX_DENOMINATOR}
     return _known(mathml(shown.xreplace(long), printer="presentation"))
 
 
 def _known(text: str) -> str:
-    """Named entities that XML does not know, as characters; the base of the exponential as the letter that it is."""
+    """The text with named entities that XML does not know as characters, and the base of the exponential as its letter."""
     named = re.sub(r"&(?!lt;|gt;|amp;|quot;|apos;)\w+;", lambda found: html.unescape(found[0]), text)
     return named.replace("ⅇ", "e")

@@ -1,4 +1,4 @@
-"""f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or φ(S) = reduce_i ℓ(S_i, y_i): what one candidate claims to compute."""
+"""f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or φ(S) = reduce_i ℓ(S_i, y_i): the function that a candidate claims to compute."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ REDUCTIONS = ("mean", "sum")
 class Objective(ClaimedFunction):
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
-    `form` says what it is a function of; the scores themselves have the penalty "none". `classes` is the only number of classes that is
-    asked about, if not all are.
+    `form` says what it is a function of; a function of scores has the penalty "none". `classes` is the only supported number of classes, if
+    not all are.
     """
 
     loss: LossSpec
@@ -43,28 +43,28 @@ class Objective(ClaimedFunction):
 
     @property
     def domains(self) -> Mapping[str, Parameter]:
-        """Of the loss."""
+        """The parameters of the loss."""
         return self.loss.parameters
 
     @property
     def differentiated(self) -> tuple[str, ...]:
-        """The weights, or the scores."""
+        """The name of the weights, or of the scores."""
         return (self.form.point,)
 
     @property
     def summed(self) -> dict[str, Any]:
-        """With the penalty of weights."""
+        """See `ClaimedFunction`; with the penalty for a function of weights."""
         penalty = {"penalty": self.penalty.name} if self.form.is_penalised else {}
         return {"reduction": self.reduction, **penalty, **({} if self.classes is None else {"classes": self.classes})}
 
     @property
     def kind(self) -> Hashable:
-        """With the penalty."""
+        """See `ClaimedFunction`; includes the penalty."""
         return self.reduction, self.penalty
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """Those of its form, a sum over examples that is affine in λ, and those that the loss claims along the classes."""
+        """The relations of its form, a sum over examples that is affine in λ, and those that the loss claims for the classes."""
         claims = self.loss.claims
         found: list[Relation] = [Separable("N", self.reduction), *([Affine("reg")] if self.form.is_penalised else [])]
         found += [Symmetric("C")] if claims.symmetric else []

@@ -12,7 +12,7 @@ from verify.spec.fields import by_name, tuple_of_texts
 from verify.spec.statement import stated
 
 GROUPS = ("feature", "class")
-"""A group: the weights of one feature, over all classes, or those of one class, over all features."""
+"""The group of a weight: the weights of one feature, over all classes, or those of one class, over all features."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Norm:
 
     @property
     def lengths(self) -> tuple[float, ...]:
-        """Half of the axes of the ball, |c|·√b_j; 0 of weights that are not in it."""
+        """The semi-axes of the ball, |c|·√b_j; 0 for weights that are not in the norm."""
         return tuple(abs(float(self.factor)) * sqrt(float(b)) for b in self.squares)
 
     def ray(self) -> tuple[sympy.Expr, list[sympy.Symbol], list[sympy.Symbol]]:
@@ -37,12 +37,11 @@ class Norm:
 @by_name(name='"elastic_net"')
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Penalty:
-    """`per_weight(w)` is ρ(w) in sympy, continuous; or `per_group(w)` is that of a list of weights, whatever their order: of a `group`
-    "feature", a column of W over all classes, or "class", a row. `bias` says whether the last column of W is penalised too.
+    """`per_weight(w)` is ρ(w) in sympy, continuous; or `per_group(w)` is that of a list of weights, independent of their order: of a
+    `group` "feature", a column of W over all classes, or "class", a row. `bias` says whether the last column of W is penalised too.
+    `aliases` are other names, and `computed_by` library functions that compute it: `verify list specs` searches both.
 
-    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
-
-    Raises UsageError, here and when the formula is called, for all that is no such formula.
+    Raises UsageError, here and when the formula is called, for an invalid formula.
     """
 
     name: str
@@ -88,7 +87,7 @@ class Penalty:
         return stated(self.name, self.per_group, [several], {}, f"a group of {size}", None, of="the weights"), several
 
     def norms(self, size: int) -> tuple[Norm, ...]:
-        """The norms in the formula over a group of this size, none where it is more than a sum of multiples of them and something else."""
+        """The norms in the formula over a group of this size; empty if it is more than a sum of their multiples and a remainder."""
         e, w = self.expression(size)
         found = {node: sympy.Dummy() for node in sorted(e.atoms(sympy.Pow), key=str) if _squares(node, w)}
         lifted = e.xreplace(found)
@@ -98,7 +97,7 @@ class Penalty:
         return tuple(Norm(c, _squares(node, w) or ()) for node, c in zip(found, factors, strict=True))
 
     def without(self, size: int, gone: Sequence[bool]) -> sympy.Expr:
-        """The formula without those of its norms that are gone."""
+        """The formula without the norms in `gone`."""
         e, w = self.expression(size)
         nodes = [node for node in sorted(e.atoms(sympy.Pow), key=str) if _squares(node, w)]
         return e.xreplace({node: sympy.S.Zero for node, is_gone in zip(nodes, gone, strict=False) if is_gone})
@@ -108,7 +107,7 @@ NORM = "lambda w: sqrt(Add(*(v**2 for v in w)))"
 
 
 def _squares(node: sympy.Expr, w: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, ...] | None:
-    """The b_j of √(Σ b_j w_j²); None of anything else."""
+    """The b_j of √(Σ b_j w_j²); None for anything else."""
     if not (isinstance(node, sympy.Pow) and node.exp == sympy.Rational(1, 2)):
         return None
     terms = [term.as_independent(*w, as_Add=False) for term in sympy.Add.make_args(node.base)]

@@ -1,7 +1,7 @@
-"""Relations: how the values of a function at two places or more belong together, as its author claims it beside its formula.
+"""Relations between the values of a function at two or more points, which its author claims besides its formula.
 
-They are examined of the formula first; then the laws `batches` and `symmetry` ask candidates for them. Inputs and dimensions are named as
-they are stated, several with spaces between them.
+They are examined for the formula first; then the laws `batches` and `symmetry` test candidates with them. Inputs and dimensions are named
+as in the spec, several separated by spaces.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from verify.errors import UsageError, of_type
 from verify.spec.fields import number
 
-SUMS = ("sum", "mean")
+SUMMED = ("sum", "mean")
 
 
 @dataclass(frozen=True)
 class Symmetric:
-    """The order along a dimension changes nothing: it is permuted in all inputs that have it, and in what comes out. Labels over it are
+    """The order along a dimension does not matter: it is permuted in all inputs that have it, and in the result. Labels over it are
     renamed.
     """
 
@@ -26,14 +26,14 @@ class Symmetric:
         _one("a dimension", self.dim, '"n"')
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The relation as written in a spec."""
         return f'Symmetric("{self.dim}")'
 
 
 @dataclass(frozen=True)
 class ShiftInvariant:
-    """A number that is added changes nothing: to all entries of an input `along` some of its dimensions, one number for each place in
-    the others; and, of several inputs, to the same entry of each.
+    """An added number changes nothing: added to all entries of an input `along` some of its dimensions, one number for each index of the
+    others; or, for several inputs, added to the same entry of each.
     """
 
     inputs: str
@@ -46,7 +46,7 @@ class ShiftInvariant:
             raise UsageError(f'{self} adds a number to one entry alone; say along which dimension: {str(self)[:-1]}, along="d").')
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The relation as written in a spec."""
         along = f', along="{self.along}"' if self.along else ""
         return f'ShiftInvariant("{self.inputs}"{along})'
 
@@ -64,13 +64,13 @@ class Homogeneous:
             raise UsageError(f"the degree of {self} is {self.degree!r}; give a multiple of one half.")
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The relation as written in a spec."""
         return f'Homogeneous("{self.inputs}", degree={self.degree:g})'
 
 
 @dataclass(frozen=True)
 class Affine:
-    """f is affine in these inputs together: a constant and what is linear in them."""
+    """f is affine in these inputs together."""
 
     inputs: str
 
@@ -78,24 +78,24 @@ class Affine:
         _some("inputs", self.inputs, '"x"')
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The relation as written in a spec."""
         return f'Affine("{self.inputs}")'
 
 
 @dataclass(frozen=True)
 class Separable:
-    """The whole is the "sum", or the "mean", of its parts along a dimension, each part with what has not that dimension."""
+    """The whole is the "sum", or the "mean", of its parts along a dimension; each part has all inputs without that dimension."""
 
     dim: str
     reduction: str = "sum"
 
     def __post_init__(self) -> None:
         _one("a dimension", self.dim, '"n"')
-        if self.reduction not in SUMS:
-            raise UsageError(f"the reduction of Separable is {self.reduction!r}; give one of {', '.join(map(repr, SUMS))}.")
+        if self.reduction not in SUMMED:
+            raise UsageError(f"the reduction of Separable is {self.reduction!r}; give one of {', '.join(map(repr, SUMMED))}.")
 
     def __str__(self) -> str:
-        """As it is written in a spec."""
+        """The relation as written in a spec."""
         return f'Separable("{self.dim}", reduction="{self.reduction}")'
 
 

@@ -1,4 +1,4 @@
-"""Specs that ship, told from a user's own: what follows from one follows from its file, and is kept between processes."""
+"""Shipped specs, as opposed to a user's own: results that depend on one depend on its file, and are cached between processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOME = "verify.specs."
 
 
 def shipped(spec: LossSpec | FunctionSpec | Penalty) -> tuple[str, str] | None:
-    """Where a spec that ships is stated, as a digest of its file, and its name: what follows from it follows from these. None of others."""
+    """The digest of a shipped spec's file, and its name, which identify it. None for others."""
     stated = spec.per_weight or spec.per_group if isinstance(spec, Penalty) else spec.formula
     module = getattr(stated, "__module__", None) or ""
     home = sys.modules.get(module)
@@ -31,7 +31,7 @@ def shipped(spec: LossSpec | FunctionSpec | Penalty) -> tuple[str, str] | None:
 
 
 def plain(what: str, spec: LossSpec | FunctionSpec | Penalty, make: Callable[[], T]) -> T:
-    """What is made of a spec and is plain: kept where it ships."""
+    """The plain result of `make` for a spec, cached if the spec is shipped."""
     home = shipped(spec)
     return make() if home is None else disk_cache.plain([what, *home], make)
 

@@ -1,7 +1,6 @@
-"""A formula as its author wrote it, called on symbols: an expression that all else can take, or a sentence on the slip.
+"""A formula as its author wrote it, called on symbols: the result is a valid expression, or a sentence on the mistake.
 
-Whatever the author's code does, nobody else is blamed for it: it raises UsageError, which says where, what was written, and the nearest
-right thing.
+Errors of the author's code are reported as such: UsageError says where, what was written, and the nearest right thing.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from verify.later import sympy
 from verify.library_errors import BOOLEAN_AS_NUMBER, NUMPY_NO_METHOD, SYMPY_NO_TRUTH_VALUE
 from verify.spec.domains import Domain
 
-LONGEST = 90
-"""Characters of the author's code that a sentence shows."""
+MAX_CODE = 90
+"""Most characters of the author's code shown in a sentence."""
 
 OF_SYMPY = "of sympy"
 OWN = "of verify.spec"
 
-INSTEAD = {
+SYMBOLIC_FUNCTIONS = {
     **dict.fromkeys(("max", "maximum", "fmax", "amax"), f"Max {OF_SYMPY}"),
     **dict.fromkeys(("min", "minimum", "fmin", "amin"), f"Min {OF_SYMPY}"),
     **dict.fromkeys(("abs", "fabs", "absolute"), f"Abs {OF_SYMPY}"),
@@ -54,21 +53,21 @@ INSTEAD = {
     "log10": f"log(x) / log(10) {OF_SYMPY}",
     "sign": f"Abs(x) for x·sign(x), or a continuous Piecewise {OF_SYMPY}",
 }
-"""What stands for a function of numbers, by its name. One that is not listed is looked for in sympy."""
+"""Symbolic replacements of numeric functions, by name. Others are looked up in sympy."""
 
 SYMBOLS = "verify.problem"
-"""The room whose arrays a formula computes with."""
+"""The package of the arrays that a formula computes with."""
 
 LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "numpy", "scipy", "sympy", "torch"}) - {"__main__"}
-"""Packages in which no author's own code stands."""
+"""Packages that contain none of the author's code."""
 
 
-COUNTED = ("none is", "one is", "two are", "three are", "four are", "five are", "six are", "seven are", "eight are", "nine are")
-"""How many arguments stand before the parameters."""
+COUNT_WORDS = ("none is", "one is", "two are", "three are", "four are", "five are", "six are", "seven are", "eight are", "nine are")
+"""The number of arguments before the parameters, in words."""
 
 
 def second(formula: Callable[..., object]) -> list[str]:
-    """What a formula calls its second argument, the label or the target; nothing where it does not tell."""
+    """The name of a formula's second argument, the label or the target; empty if it is unknown."""
     try:
         return [a.name for a in signature(formula).parameters.values() if a.kind is Argument.POSITIONAL_OR_KEYWORD][1:2]
     except (TypeError, ValueError):
@@ -76,13 +75,13 @@ def second(formula: Callable[..., object]) -> list[str]:
 
 
 def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str, least: int = 2) -> None:
-    """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first arguments, of which
+    """Raises UsageError if the formula cannot be called as formula(s, y, **parameters); `scores` describes its first arguments, of which
     there are `least`.
     """
     try:
         arguments = signature(formula).parameters
         whole = signature(formula)
-    except (TypeError, ValueError):  # not told, as of some builtins
+    except (TypeError, ValueError):  # unknown, as for some builtins
         return
     open_ = [a.name for a in arguments.values() if a.kind not in (Argument.VAR_POSITIONAL, Argument.VAR_KEYWORD)]
     first = [a.name for a in arguments.values() if a.kind in (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)][:least]
@@ -92,7 +91,7 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
         raise UsageError(f"the formula of {name} takes {shown}; it must take {scores}, then its parameters by name.")
     for p in (p for p in parameters if p not in open_[least:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
         if p in first:
-            counted = COUNTED[min(least, len(COUNTED) - 1)]
+            counted = COUNT_WORDS[min(least, len(COUNT_WORDS) - 1)]
             raise UsageError(
                 f"parameters= of {name} declares {p}, but the formula takes {shown}, of which the first {counted} {scores}. Give the "
                 f"parameter, or the argument that is none, another name than {p}."
@@ -123,10 +122,10 @@ def stated(
     targets: object,
     of: str | None = None,
 ) -> sympy.Expr:
-    """What the formula returns for these arguments, as a sympy expression of their symbols. For a sentence `place` words the label, and
-    `of` the symbols, if they are no scores.
+    """The formula's result for these arguments, as a sympy expression of their symbols. In sentences `place` describes the label, and `of`
+    the symbols, if they are no scores.
 
-    Numbers of Python are taken as the exact fractions that they are. Raises UsageError for all that is no such expression.
+    Python numbers count as exact fractions. Raises UsageError for anything that is no such expression.
     """
     told = f"the formula of {name}, for {place}, "
     given = returned(told, formula, arguments, parameters, targets)
@@ -137,35 +136,37 @@ def stated(
         raise UsageError(f"{error} {hint}") from None
 
 
-PLAIN = (
+SYMBOLS_GIVEN = (
     "What it is given are arrays of symbols already, which take numpy's functions: np.array(…) and np.asarray(…) make arrays of them "
     "that do not. Leave them out."
 )
 
 
 class NoExpression(UsageError):
-    """What a formula returned is no expression of sympy."""
+    """The formula's result is no sympy expression."""
 
 
 def returned(
     label: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object
 ) -> Any:
-    """What the formula returns for these arguments. Raises UsageError, with the line and the nearest right thing, where it raises."""
+    """The formula's result for these arguments. Raises UsageError, with the line and the nearest right thing, if it raises."""
     try:
         return formula(*arguments, **parameters)
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
         plain = NUMPY_NO_METHOD.is_told_by(error) and any(hasattr(a, "applyfunc") for a in arguments)
-        hint = PLAIN if plain else _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
+        hint = (
+            SYMBOLS_GIVEN if plain else _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
+        )
         raise UsageError(f"{label}raised {_said(error)}{where}. {hint}") from None
 
 
 def expression(
     label: str, given: object, arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object, of: str | None = None
 ) -> sympy.Expr:
-    """What was returned, or one entry of it, as an expression of the symbols of the arguments. Raises UsageError where it is none, and
-    NoExpression where it is nothing of sympy's.
+    """The result, or one entry of it, as an expression of the arguments' symbols. Raises UsageError for an invalid one, and NoExpression if
+    it is not one of sympy's objects.
     """
     due = of or f"the score{_s(targets)}"
     try:
@@ -198,13 +199,13 @@ def expression(
 
 
 def exactly(e: sympy.Expr) -> sympy.Expr:
-    """Floats as the fractions that they are, and the functions of sympy's code printer (log1p, expm1, …) written out."""
+    """The expression with floats as exact fractions, and with the functions of sympy's code printer (log1p, expm1, …) expanded."""
     e = e.xreplace({x: sympy.Rational(x) for x in e.atoms(sympy.Float) if x.is_finite})
     return e.replace(lambda x: type(x).__module__ == "sympy.codegen.cfunctions", lambda x: x.expand(func=True))
 
 
 def _frame(error: BaseException) -> FrameSummary | None:
-    """The last place in the author's own code."""
+    """The last frame in the author's own code."""
     modules = [f.f_globals.get("__name__", "") for f, _ in walk_tb(error.__traceback__)]
     frames = zip(extract_tb(error.__traceback__), modules, strict=True)
     own = [frame for frame, m in list(frames)[1:] if m.partition(".")[0] not in LIBRARIES and not m.startswith(SYMBOLS)]
@@ -240,25 +241,25 @@ def _hint(error: BaseException, code: str, targets: object) -> str:
 
 
 def _is_symbol(targets: object) -> bool:
-    """Whether the formula is given a symbol for the target."""
+    """Whether the formula gets a symbol for the target."""
     return isinstance(targets, Domain)
 
 
 def _is_a_call(code: str) -> bool:
-    """Whether the code is a call as a whole, f(…), and no sum of calls: the first parenthesis is closed by the last."""
+    """Whether the whole code is one call f(…), and not a sum of calls: the first parenthesis is closed by the last."""
     depths = list(accumulate({"(": 1, ")": -1}.get(c, 0) for c in code))
     return code.endswith((")", "…")) and 0 not in depths[code.find("(") : -1]
 
 
 def _instead(name: str) -> str | None:
-    if name in INSTEAD:
-        return INSTEAD[name]
+    if name in SYMBOLIC_FUNCTIONS:
+        return SYMBOLIC_FUNCTIONS[name]
     known = getattr(sympy, name, None)
     return f"{name} {OF_SYMPY}" if (isinstance(known, type) and issubclass(known, sympy.Basic)) or name == "sqrt" else None
 
 
 def _other_shape(formula: Callable[..., object], parameters: Mapping[str, sympy.Symbol], targets: object) -> str | None:
-    """The hint for targets that were forgotten, or given where the formula wants scores: told by whether it works the other way."""
+    """The hint for targets that were forgotten, or given where the formula expects scores: if it works the other way."""
     symbols = [sympy.Symbol(f"s{j}", real=True) for j in range(2)]
     try:
         other = formula(symbols, 0, **parameters) if targets else formula(symbols[0], sympy.Integer(1), **parameters)
@@ -309,7 +310,7 @@ def _shown(e: sympy.Expr) -> str:
 
 def _short(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= MAX_CODE else f"{text[: MAX_CODE - 1]}…"
 
 
 def _s(targets: object) -> str:

@@ -1,4 +1,4 @@
-"""Formulas that ask about a target that is a symbol: `t == 0` is false of it, and no error."""
+"""Formulas that branch on a target that is a symbol: `t == 0` is then false, without an error."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from verify.spec.exact_target import ExactTarget
 from verify.spec.loss import LossSpec
 
 SCORES = (Fraction(3, 8), Fraction(-11, 8))
-"""At which both are compared, and at the target itself: `s == t` is false of symbols, too."""
-LARGEST = 16
-"""Of the targets at which they are compared: those that people ask about, and whose factorials are short."""
-MANY = 16
-CLOSE = 1e-9
-"""Of the value: sympy evaluates both with 15 digits."""
+"""Scores at which both are compared, besides the target itself: `s == t` is false for symbols, too."""
+MAX_TARGET = 16
+"""Largest target at which they are compared: people test for small ones, and factorials stay short."""
+MAX_TARGETS = 16
+TOLERANCE = 1e-9
+"""Relative tolerance: sympy evaluates both with 15 digits."""
 
 
 def one_for_all_targets(loss: LossSpec) -> None:
-    """Raises UsageError where the formula of a domain is another one when it is given the target as a number."""
+    """Raises UsageError if the formula of a domain changes when it gets the target as a number."""
     assert loss.targets is not None
     e, (score, target, *symbols) = loss.expression(1, 0)
     values = {p: sympy.Rational(q.default) for p, q in zip(symbols, loss.parameters.values(), strict=True)}
     general = e.subs(values)
-    for t in [t for t in loss.targets if abs(t) <= LARGEST][:MANY]:
+    for t in [t for t in loss.targets if abs(t) <= MAX_TARGET][:MAX_TARGETS]:
         for s in map(sympy.Rational, (*SCORES, t)):
             there = _number(general.subs, {score: s, target: sympy.Rational(t)})
             own = _number(loss.formula, s, ExactTarget(t), **{p.name: v for p, v in values.items()})
-            if own is not None and (there is None or abs(there - own) > CLOSE * (1 + abs(own))):
+            if own is not None and (there is None or abs(there - own) > TOLERANCE * (1 + abs(own))):
                 other = "no number" if there is None else f"{there:g}"
                 raise UsageError(
                     f"the formula of {loss.name} asks about its target: at the score {float(s):g} and the target {t:g} it is {own:g} "
@@ -41,6 +41,6 @@ def one_for_all_targets(loss: LossSpec) -> None:
 def _number(f: Callable[..., object], *arguments: object, **parameters: object) -> float | None:
     try:
         found = complex(sympy.N(f(*arguments, **parameters)))
-    except Exception:  # the author's code, at a number that it was not asked about so far
+    except Exception:  # the author's code, at a number that it has not met so far
         return None
     return found.real if found.imag == 0 and abs(found) < float("inf") else None

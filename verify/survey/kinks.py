@@ -1,4 +1,4 @@
-"""On kinks: what the candidate returned, beside the interval of all allowed values of that entry."""
+"""On kinks: the candidate's value of an entry beside the interval of all allowed values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POINTS = 12
 
 
 def kink_map(subject: Subject) -> list[dict[str, Any]] | None:
-    """One row a point: the entry whose interval is the widest, its ends, the returned value and where that lies."""
+    """One row for each point: the entry with the widest interval, its ends, the returned value and its position."""
     if not has_kinks(subject.scored):
         return None
     return [row for seed in range(POINTS) if (row := _row(subject, seed)) is not None]
@@ -25,7 +25,7 @@ def _row(subject: Subject, seed: int) -> dict[str, Any] | None:
     case = _on_a_kink(subject, seed)
     if case is None:
         return None
-    truth, g = subject.truth(case).gradient, subject.reply(case).gradient
+    truth, g = subject.truth(case).gradient, subject.raw_answer(case).gradient
     places = [(j, k) for j in range(g.shape[0]) for k in range(g.shape[1])]
     ends = {p: _interval(truth, p, g.shape) for p in places}
     j, k = max(places, key=lambda p: ends[p][1] - ends[p][0])

@@ -1,4 +1,4 @@
-"""The loss along a line and over a plane, with the kinks that the formula has there."""
+"""The loss along a line and over a plane, with the kinks of its formula."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from verify.oracle import KinkOnSegment, exact, precise
 from verify.survey.rounding import short, shorts
 
 REACH = 6.0
-"""How far the pictures go from x, in unit steps: a few margins, so that kinks are crossed."""
+"""The distance from x that pictures cover, in unit steps: a few margins, so that kinks are crossed."""
 
-LINE, FINE, COARSE, MOST = 121, 25, 13, 40
-"""Points on the line, on a side of the plane for the loss, and for the switches, which are straight; the most kinks on a line."""
+LINE, FINE, COARSE, MAX_KINKS = 121, 25, 13, 40
+"""Numbers of points: on the line; on a side of the plane for the loss, and for the switches, which are straight; and the most kinks on a
+line.
+"""
 
 
 def profile(line: Line) -> dict[str, Any]:
@@ -28,13 +30,13 @@ def profile(line: Line) -> dict[str, Any]:
 
 def _kinks(line: Line, d: Floats) -> list[float]:
     try:
-        return [float(s.start.mid()) for s in line.truth.path(d, REACH, MOST)[1:]]
+        return [float(s.start.mid()) for s in line.truth.path(d, REACH, MAX_KINKS)[1:]]
     except KinkOnSegment:
         return []
 
 
 def plane(line: Line, across: Floats) -> dict[str, Any]:
-    """f(x + a·d + b·d') on a grid, and for each switch of each example its gap: the kink is where it is 0."""
+    """f(x + a·d + b·d') on a grid, and the gap of each switch of each example: the kink is where it is 0."""
     fine, coarse = np.linspace(-REACH, REACH, FINE), np.linspace(-REACH, REACH, COARSE)
     x, d = line.case.x.astype(np.float64), line.d.astype(np.float64)
     at = [[(x + a * d + b * across).astype(line.case.dtype) for a in fine] for b in fine]
@@ -49,7 +51,7 @@ def plane(line: Line, across: Floats) -> dict[str, Any]:
 
 @precise
 def _gaps(line: Line, at: list[Floats]) -> list[Floats]:
-    """The gaps of every switch, at every W; those that never change their sign are left out."""
+    """The gaps of every switch, at every W; without those that never change their sign."""
     oracle, case, columns = line.subject.scored, line.case, []
     for W in at:
         column = []

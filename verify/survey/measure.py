@@ -1,4 +1,4 @@
-"""All pictures of one candidate at one dtype, at fixed points that are drawn without Hypothesis: the same in every run."""
+"""All pictures of one candidate at one dtype, at fixed points drawn without Hypothesis: the same in every run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from verify.survey.landscape import plane, profile
 from verify.survey.steps import curve, sweep
 
 C, D, N = 3, 3, 4
-"""Sizes of the point: three classes show every kind of switch, and pictures of more say no more."""
+"""Sizes of the point: three classes show every kind of switch, and more classes show no more."""
 
 REG = 0.125
 
 
 def survey(subject: Subject) -> dict[str, Any]:
-    """The measurements by picture; a picture for which the candidate gives no answer is left out."""
+    """The measurements by picture, without pictures for which the candidate gives no answer."""
     case = point(subject.oracle.dtype)
     line = through(subject, case, direction(0, case.x.shape, case.dtype))
     pictures: dict[str, Callable[[], Any]] = {

@@ -1,4 +1,4 @@
-"""Numbers as a picture needs them."""
+"""Numbers rounded for pictures."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def short(x: float) -> float | None:
 
 
 def shorts(xs: Iterable[float]) -> list[float | None]:
-    """The same for many."""
+    """The numbers at DIGITS digits, as `short` rounds them."""
     return [short(float(x)) for x in xs]

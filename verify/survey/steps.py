@@ -1,4 +1,4 @@
-"""Data of two plots over the step size: errors of difference quotients, and the loss after a descent step, each with what is predicted."""
+"""Data of two plots over the step size: errors of difference quotients, and the loss after a descent step, each with the prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verify.oracle import KinkOnSegment
 from verify.survey.rounding import short, shorts
 
 EXPONENTS = {"float64": range(52), "float32": range(23)}
-"""Steps h = 2^-k down to where x + hd can no longer be told from x."""
+"""Steps h = 2^-k down to where x + hd equals x."""
 
 ETAS = [10.0 ** (k / 2) for k in range(-20, 3)]
 """The step sizes 1e-10..1e-1 of the course notes, and somewhat beyond."""
@@ -49,7 +49,7 @@ def _bounds(line: Line, h: float, noise: float) -> tuple[float, float]:
 
 
 def sweep(line: Line) -> dict[str, Any] | None:
-    """f(x − ηg) − f(x) for every η, and the longest step 2^k below 1/L on which no kink is met: there descent is certain."""
+    """f(x − ηg) − f(x) for every η, and the longest step 2^k below 1/L that crosses no kink: there descent is certain."""
     x, g = line.case.x.astype(np.float64), line.here.gradient.astype(np.float64)
     if not np.all(np.isfinite(g)) or not np.any(g):
         return None

@@ -1,4 +1,4 @@
-"""The arithmetic of a reading of a tape: the primitives by their names, on columns of whatever the reading holds."""
+"""The arithmetic of an evaluation of a tape: the primitives by name, on columns of that evaluation's numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from verify.tape.primitives import PRIMITIVES, Primitive
 
 Column = Any
-"""A column of numbers: an array of balls, of registers, or of floats with radii, as the reading has it."""
+"""A column of numbers: an array of balls, of registers, or of floats with radii, depending on the evaluation."""
 
 
 class Arithmetic(ABC):
@@ -18,7 +18,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Column:
-        """The column of one primitive of these operands."""
+        """The column of one primitive for these operands."""
 
     def __getattr__(self, name: str) -> Callable[..., Column]:
         row = PRIMITIVES.get(name.rstrip("_"))  # `and_`, `or_`, `not_` are words of the language

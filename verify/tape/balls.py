@@ -1,4 +1,4 @@
-"""Balls: python-flint's precision, what its functions lack or bound badly, and signs of power series.
+"""Balls: python-flint's precision, functions that it lacks or bounds badly, and signs of power series.
 
 Each function is defined on balls and on power series of them.
 """
@@ -28,7 +28,7 @@ class KinkOnSegment(Exception):
 
 @contextmanager
 def precision(bits: int = BALL_BITS) -> Iterator[None]:
-    """Sets python-flint's precision, which is one setting for the whole process, and puts it back."""
+    """Sets python-flint's precision, which is one setting for the whole process, and restores it."""
     before = flint.ctx.prec
     flint.ctx.prec = bits
     try:
@@ -49,15 +49,15 @@ def precise(f: Callable[P, R]) -> Callable[P, R]:
 
 
 def vanishing(x: Ball) -> int:
-    """How many of x, x', x'', … may be 0 at t, one after another, before the first that certainly is not."""
+    """The number of derivatives x, x', x'', … that may be 0 at t, before the first that certainly is not."""
     found = coefficients(x)
     return next((k for k, c in enumerate(found) if not c.contains(0)), len(found))
 
 
 def sign_ahead(x: Ball) -> int | None:
-    """The sign of x just ahead of t: that of the first derivative that is not 0; 0 where all that are known may be 0.
+    """The sign of x just ahead of t: that of the first derivative that is not 0; 0 if all known ones may be 0.
 
-    The value itself may be a ball around 0, since t may be a ball around a zero of x. None where a slope is, too.
+    The value itself may be a ball around 0, since t may be a ball around a zero of x. None if a slope is such a ball, too.
     """
     found, k = coefficients(x), vanishing(x)
     if k == len(found):
@@ -68,7 +68,7 @@ def sign_ahead(x: Ball) -> int | None:
 
 
 def coefficients(x: Ball) -> list[arb]:
-    """Of a series all that are known; a ball is its own."""
+    """The known coefficients of a series; for a ball, the ball."""
     return [x[k] for k in range(x.prec)] if isinstance(x, arb_series) else [x]
 
 
@@ -78,7 +78,7 @@ def constant(x: Ball) -> arb:
 
 
 def quotient(x: Ball, y: Ball) -> Ball:
-    """x/y. Nothing is known of a series where y may be 0 at its start: python-flint raises there."""
+    """The quotient x/y. A series whose divisor may be 0 at its start is unknown: python-flint raises there."""
     if type(x) is arb and type(y) is arb:
         return x / y
     series = [z for z in (x, y) if isinstance(z, arb_series)]
@@ -89,7 +89,7 @@ def quotient(x: Ball, y: Ball) -> Ball:
 
 
 def held(numerator: int, denominator: int) -> bool:
-    """Whether every dtype holds the fraction exactly: a dyadic one of at most 24 bits, float32's mantissa."""
+    """Whether every dtype holds the fraction exactly: it is dyadic, with at most the 24 bits of float32's mantissa."""
     odd = numerator >> max(0, (numerator & -numerator).bit_length() - 1)
     return denominator & (denominator - 1) == 0 and odd.bit_length() <= 24
 
@@ -107,21 +107,21 @@ def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
 
 
 def log_ndtr(x: Ball) -> Ball:
-    """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
+    """The function log Φ: increasing and concave, with a decreasing slope φ/Φ, so that balls of any width are bounded by their ends."""
     if isinstance(x, arb_series):
         return _composed([log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
     return _log_phi(arb(x.lower())).union(_log_phi(arb(x.upper())))
 
 
 def inverse_mills(x: Ball) -> Ball:
-    """φ/Φ, which falls."""
+    """The decreasing function φ/Φ."""
     if isinstance(x, arb_series):
         return _composed(_mills_and_slopes(x[0]), x)
     return _mills(arb(x.lower())).union(_mills(arb(x.upper())))
 
 
 def _mills_and_slopes(x: arb) -> list[arb]:
-    """φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
+    """The function φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
     m = inverse_mills(x)
     a, b = x + m, x + 2 * m
     first = _within(-m * a, -1, 0)
@@ -129,7 +129,7 @@ def _mills_and_slopes(x: arb) -> list[arb]:
 
 
 def _log_phi(x: arb) -> arb:
-    """Log Φ at a point: where Φ is near 1, by what it lacks of it."""
+    """The function log Φ at a point: where Φ is near 1, from 1 − Φ."""
     root = arb(2).sqrt()
     return (-(x / root).erfc() / 2).log1p() if x > 0 else ((-x / root).erfc() / 2).log()
 
@@ -140,12 +140,12 @@ def _mills(x: arb) -> arb:
 
 
 def _within(x: arb, low: float, high: float) -> arb:
-    """A ball around what lies both in the ball and between the bounds, which is not empty."""
+    """A ball around the intersection of the ball and the interval between the bounds, which is not empty."""
     return x.intersection(arb((low + high) / 2, (high - low) / 2)) if x.is_finite() else arb((low + high) / 2, (high - low) / 2)
 
 
 def polygamma(n: int, x: arb) -> arb:
-    """The n-th derivative of digamma, n ≥ 0, where x > 0: each is monotone there, so that balls are bounded by their ends."""
+    """The n-th derivative of digamma, n ≥ 0, for x > 0: each is monotone there, so that balls are bounded by their ends."""
     if not x > 0:
         return arb.nan()
     low, high = (e.digamma() if n == 0 else arb(n + 1).zeta(e) * (-1) ** (n + 1) * factorial(n) for e in (arb(x.lower()), arb(x.upper())))
@@ -153,7 +153,7 @@ def polygamma(n: int, x: arb) -> arb:
 
 
 def lgamma(x: arb) -> arb:
-    """Log Γ where x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
+    """The function log Γ for x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
     if not x > 0:
         return arb.nan()
     middle = arb(x.mid())

@@ -1,6 +1,6 @@
 """Derivatives as tapes: reverse mode, recorded. Once for a gradient, twice for a second derivative.
 
-A second derivative is then evaluated as careful code does, so that its roundings follow the terms that it is made of.
+A second derivative is evaluated as careful code evaluates it, so that its rounding errors are those of its terms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from verify.tape.tape import Builder, Instruction, Registers, Tape, additive
 
 @dataclass(frozen=True)
 class Folded(Arithmetic):
-    """Records, but multiplies by no constant 1 or −1, and no two constants, as nobody does."""
+    """A builder that omits multiplications by constants 1 or −1 and of two constants, as hand-written code does."""
 
     b: Builder
 
@@ -55,22 +55,22 @@ class Folded(Arithmetic):
 
 @dataclass
 class RegisterAdjoints:
-    """Parts that came together at each register, as registers."""
+    """The summands of the adjoint of each register, as registers."""
 
     b: Builder
     parts: dict[int, list[int]] = field(default_factory=dict)
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:  # noqa: ARG002  # sizes are read when it is run
-        """One more part for each of these registers."""
+        """Adds a summand to each of these registers."""
         for r, p in zip(registers.tolist(), parts.tolist(), strict=True):
             self.parts.setdefault(r, []).append(p)
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them anything has come to."""
+        """Which of these registers have an adjoint."""
         return np.array([r in self.parts for r in registers.tolist()], bool)
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
-        """The registers of their sums."""
+        """The registers of the sums."""
         return np.array([self.at(r) for r in registers.tolist()], np.intp), None
 
     def at(self, register: int) -> int:
@@ -84,7 +84,7 @@ class RegisterAdjoints:
 def cut_slopes(b: Builder, starts: Sequence[int], sign: int = 1) -> dict[int, list[int]]:
     """Records the slopes of a sum of registers: by variable, and by switch, where the tape is cut, the registers of their terms.
 
-    Where constants add to 0 there is no slope: the same kink was added and taken away.
+    Where constants add up to 0 there is no slope: the same kink was added and subtracted.
     """
     adjoints = RegisterAdjoints(b)
     for k in starts:
@@ -101,7 +101,7 @@ def _is_nothing(numbers: Sequence[Any]) -> bool:
 
 
 def gradient(b: Builder, output: int, variables: Registers) -> dict[int, list[int]]:
-    """Records the slopes of an output: for each variable that it depends on the registers of the terms of its slope.
+    """Records the slopes of an output: for each variable that it depends on, the registers of the slope's terms.
 
     The tape has no switches: see `pinned`.
     """
@@ -117,7 +117,7 @@ def gradient(b: Builder, output: int, variables: Registers) -> dict[int, list[in
 
 
 def pinned(tape: Tape, taken: Mapping[int, int]) -> tuple[Builder, Registers]:
-    """The tape again with every switch on one piece, and where its registers are now."""
+    """The tape with every switch fixed to one piece, and the new places of its registers."""
     b = Builder()
     now = np.zeros(tape.size, np.intp)
     now[tape.inputs] = b.inputs(len(tape.inputs))
@@ -137,13 +137,13 @@ def pinned(tape: Tape, taken: Mapping[int, int]) -> tuple[Builder, Registers]:
 
 @dataclass(frozen=True, kw_only=True)
 class Second:
-    """∂² of one term by one variable on fixed pieces: a tape, and the registers of its terms."""
+    """The second derivative of one term in one variable on fixed pieces: a tape, and the registers of its terms."""
 
     tape: Tape
     terms: tuple[int, ...]
 
     def value(self, inputs: Sequence[arb], boxes: Sequence[arb], u: arb | None) -> Quantity:
-        """At a point, with the roundings of careful code on the box around it."""
+        """The value at a point, with the rounding error of careful code on the box around it."""
         if not self.terms:
             return Quantity(arb(0), 0.0, 0.0)
         thin, fat = enclose.run(self.tape, inputs), enclose.run(self.tape, boxes, u)
@@ -163,7 +163,7 @@ class SecondDerivatives:
     _known: dict[Any, Second] = field(default_factory=dict)
 
     def second(self, term: int, j: int, taken: Mapping[int, int]) -> Second:
-        """∂²/∂x_j² of a term, its switches on these pieces. It is recorded once."""
+        """The second derivative ∂²/∂x_j² of a term, with its switches on these pieces. It is recorded once."""
         key = (term, j, *taken.items())
         if key not in self._known:
             b, now = pinned(self.tape, taken)
@@ -175,13 +175,14 @@ class SecondDerivatives:
         return self._known[key]
 
     def seconds(self, j: int) -> list[tuple[Second, int]]:
-        """The second derivatives of the terms of a tape without switches, and how often each counts."""
+        """The second derivatives of the terms of a tape without switches, and the number of times that each counts."""
         return [(self.second(term, j, {}), net) for term, net, _ in additive(self.tape, self.output) if self.tape.moving[term]]
 
     def at(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
-        """∂²/∂x_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
+        """The second derivative ∂²/∂x_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided
+        limit.
 
-        Equal limits are one, with the largest radius and magnitude. None where there are more than MOST_LIMITS of them.
+        Equal limits are merged, with the largest radius and magnitude. None if there are more than MOST_LIMITS of them.
         """
         inputs, boxes = thin.registers[self.tape.inputs].tolist(), fat.registers[self.tape.inputs].tolist()
         sums = {0.0: Quantity(arb(0), 0.0, 0.0)}

@@ -1,7 +1,8 @@
-"""Evaluates a tape in balls: thin ones around what is true, fat ones around all that rounding allows; at points, over boxes, along lines.
+"""Evaluates a tape in balls: thin ones around the true values, fat ones around all values that rounding allows; at points, over boxes,
+along lines.
 
-Every switch keeps the pieces that may be the chosen one. Along a line the registers are power series in t, and with `ahead` each switch
-takes the piece that it has for small t > 0.
+Every switch keeps the pieces that it may choose. Along a line the registers are power series in t, and with `ahead` each switch takes the
+piece that it has for small t > 0.
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ Function = Callable[..., Ball]
 
 
 def column(values: Iterable[Any], n: int) -> Objects:
-    """An array of balls. (numpy would take a series apart.)"""
+    """An object array of balls. (numpy would take a series apart.)"""
     return np.fromiter(values, dtype=object, count=n)
 
 
 @dataclass(frozen=True, eq=False)
 class Balls(Arithmetic):
-    """Columns are arrays of balls, or of power series of them. With `u` each result is widened by its roundings."""
+    """Columns are arrays of balls, or of power series of them. With `u` each result is widened by its rounding error."""
 
     u: arb | None = None
     _numbers: dict[tuple[Number, int], arb] = field(default_factory=dict)
     _functions: dict[tuple[Primitive, Any], Function] = field(default_factory=dict)
 
     def number(self, value: Number) -> arb:
-        """The ball of a number at the precision in force, with its rounding where not every dtype holds it."""
+        """The ball of a number at the present precision, with its rounding error where not every dtype holds it."""
         key = value, flint.ctx.prec
         found = self._numbers.get(key)
         if found is None:
@@ -52,7 +53,7 @@ class Balls(Arithmetic):
         return found
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Objects:
-        """The column of one primitive; a matrix of them for `matmul`."""
+        """The column of one primitive; for `matmul` a matrix of balls."""
         if row.form == "matrix":
             return self._product(*ins)
         if row.form == "composite":
@@ -67,14 +68,14 @@ class Balls(Arithmetic):
         return column(map(self.along(row, parameter), *flat), len(flat[0])).reshape(shape)
 
     def function(self, row: Primitive, parameter: Any = None) -> Function:
-        """One output by its operands, or by a row of each, widened by its roundings."""
+        """The function of one output in its operands, or in a row of each, widened by its rounding error."""
         key = row, parameter
         if key not in self._functions:
             self._functions[key] = self._widened(row, parameter)
         return self._functions[key]
 
     def along(self, row: Primitive, parameter: Any = None) -> Function:
-        """The same where operands may be series."""
+        """The function of one output for operands that may be series."""
         return self.function(row, parameter) if row.native else partial(One(self).of, row, parameter)
 
     def _widened(self, row: Primitive, parameter: Any) -> Function:
@@ -104,7 +105,7 @@ class Balls(Arithmetic):
         return rounded_pair
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
-        """What one evaluation may err by, relative to its size; None where it does not."""
+        """The relative error of one evaluation; None where it is exact."""
         roundings = row.rounded(parameter)
         if self.u is None or not roundings:
             return None
@@ -130,7 +131,7 @@ class Balls(Arithmetic):
 
 @dataclass(frozen=True, eq=False)
 class One(Arithmetic):
-    """`Balls` whose columns are single balls, or series."""
+    """`Balls` for single balls or series instead of columns."""
 
     a: Balls
 
@@ -139,14 +140,14 @@ class One(Arithmetic):
         return self.of(row, parameter, *(x if isinstance(x, (arb, arb_series)) else self.a.number(x) for x in ins))
 
     def of(self, row: Primitive, parameter: Any, *xs: Ball) -> Ball:
-        """The same of balls and series."""
+        """One output for operands that are balls or series."""
         if row.native or not any(type(x) is arb_series for x in xs):
             return self.a.function(row, parameter)(*xs)
         return _series(self, row, parameter, xs)
 
 
 def _series(one: One, row: Primitive, parameter: Any, xs: Sequence[Ball]) -> arb_series:
-    """The series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
+    """The series of a function from its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
     assert row.partials is not None
     moving = [n for n, x in enumerate(xs) if isinstance(x, arb_series)]
     terms = max(xs[n].prec for n in moving)
@@ -162,7 +163,7 @@ def _series(one: One, row: Primitive, parameter: Any, xs: Sequence[Ball]) -> arb
 
 
 def _product_of_series(a: Objects, b: Objects) -> Objects:
-    """A product of matrices of which some entries are series: those of their coefficients, one after the other."""
+    """A product of matrices with series among their entries: products of their coefficients, one after the other."""
     (n, _), m = a.shape, b.shape[1]
     along = [np.array([type(x) is arb_series for x in c.flat], bool).reshape(c.shape) for c in (a, b)]
     moves = (along[0].any(1, keepdims=True) | along[1].any(0, keepdims=True)).ravel().tolist()
@@ -177,7 +178,7 @@ def _product_of_series(a: Objects, b: Objects) -> Objects:
 
 
 def _coefficients(c: Objects, terms: int) -> dict[int, arb_mat]:
-    """The matrices of the coefficients, up to the last that is not all 0."""
+    """The matrices of the coefficients, up to the last that is not 0."""
     n, m = c.shape
     parts = [x.coeffs() if type(x) is arb_series else [x] for x in c.flat]
     most = min(terms, max(map(len, parts)))
@@ -193,7 +194,7 @@ def _cut(x: Ball, terms: int) -> Ball:
 
 
 def _rounded_row(ball: Function, u: arb) -> Function:
-    """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
+    """A sum in any order: one rounding error per addition (and multiplication) of all summands."""
 
     @cache
     def unit(terms: int, operands: int) -> arb | None:
@@ -218,9 +219,9 @@ def _scalar(x: Ball) -> Objects:
 
 @dataclass(eq=False)
 class Run:
-    """The values of all registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
+    """The values of all registers after a run, the possible pieces of each switch, and the unit roundoff if there was one.
 
-    `kinked` are the registers whose derivatives along a line are not known, since a switch that they depend on may turn there.
+    `kinked` are the registers whose derivatives along a line are unknown, since a switch that they depend on may turn there.
     """
 
     tape: Tape
@@ -235,17 +236,17 @@ class Run:
         return column(self.values, self.tape.size)
 
     def total(self, outputs: Sequence[int]) -> Ball:
-        """The sum of these registers, without a derivative where one is unknown. Raises KinkOnSegment where one of them is kinked."""
+        """The sum of these registers, without the derivatives that are unknown. Raises KinkOnSegment where one of them is kinked."""
         if not self.kinked.isdisjoint(outputs):
             raise KinkOnSegment
         found = sum((self.values[k] for k in outputs), arb(0))
-        if not any(map(self.is_unknown, outputs)):
+        if constant(found).is_finite() or not any(map(self.is_unknown, outputs)):  # an unknown term has no finite value
             return found
         terms = max((x.prec for k in self.tape.inputs.tolist() if type(x := self.values[k]) is arb_series), default=0)
         return arb_series([arb.nan()] * terms, terms) if terms else arb.nan()
 
     def is_unknown(self, output: int) -> bool:
-        """Whether switches may choose a constant that is not finite, which stands for what is not known. (Its derivative would be 0.)"""
+        """Whether switches may choose a constant that is not finite, which stands for an unknown value. (Its derivative would be 0.)"""
         waiting = [output]
         while waiting:
             r = waiting.pop()
@@ -258,7 +259,7 @@ class Run:
 
     @property
     def open(self) -> list[int]:
-        """The switches of which more than one piece is possible, in order."""
+        """The switches with more than one possible piece, in order."""
         return [k for k, pieces in self.possible.items() if len(pieces) > 1]
 
     @property
@@ -274,7 +275,7 @@ class Run:
 
 
 def balls(u: arb | None) -> Balls:
-    """One for all runs with these roundings, with what it has made of numbers. What is no float counts as the next one."""
+    """The shared `Balls` for this unit roundoff, with its cache of numbers. A `u` that is no float is rounded up to one."""
     if u is None:
         return _balls(None)
     nearest = float(u)
@@ -296,11 +297,11 @@ def run(
     begun: Run | None = None,
     arithmetic: Balls | None = None,
 ) -> Run:
-    """All registers for these inputs, in the tape's order; with `u`, widened by the roundings of floating-point arithmetic.
+    """All registers for these inputs, in the tape's order; with `u`, widened by the rounding errors of floating-point arithmetic.
 
-    With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken`
-    (from another run's `possible`) it takes that piece, wherever the inputs lie. What `begun` holds, a run of a tape of the same recorder
-    with the same inputs and roundings, is not computed again. `arithmetic` is another one than `u` says.
+    With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken` (another run's
+    `possible`) it takes that piece, wherever the inputs lie. Registers of `begun`, a run of a tape of the same recorder with the same
+    inputs and roundings, are not computed again. `arithmetic` replaces the one for `u`.
     """
     a = arithmetic or balls(u)
     ready = _prepared(tape, a, arb_series in map(type, inputs), None if begun is None else begun.tape)
@@ -318,7 +319,7 @@ def run(
 
 @dataclass(slots=True)
 class Walk:
-    """What a run has come to: see `run` and `Run`."""
+    """The intermediate results of a run: see `run` and `Run`."""
 
     registers: list[Any]
     ahead: bool
@@ -332,7 +333,7 @@ Step = Callable[[Walk], None]
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What all runs of a tape begin with, and do: the constants in their registers, the registers of the inputs, and the steps."""
+    """The common preparation of all runs of a tape: the constants in their registers, the registers of the inputs, and the steps."""
 
     registers: list[Any]
     inputs: list[int]
@@ -340,7 +341,9 @@ class _Prepared:
 
 
 def _prepared(tape: Tape, a: Balls, along: bool, begun: Tape | None) -> _Prepared:
-    """Once for all runs with these roundings at the precision in force, along lines or not, going on from a run of the same tape."""
+    """The preparation, cached for all runs with these roundings at the present precision, along lines or not, continuing a run of the same
+    tape.
+    """
     key = a, flint.ctx.prec, along, begun
     found: _Prepared | None = tape.prepared.get(key)
     if found is None:
@@ -374,7 +377,7 @@ def _step(tape: Tape, i: Instruction, a: Balls, along: bool) -> Step:
 
 
 def _whole(i: Instruction, a: Balls) -> Step:
-    """An instruction on matrices."""
+    """The step of an instruction on matrices."""
     outs = i.outs.ravel().tolist()
     ins = [(r.shape, r.ravel().tolist()) for r in i.ins]
 
@@ -388,7 +391,7 @@ def _whole(i: Instruction, a: Balls) -> Step:
 
 
 def _multiplying(i: Instruction, a: Balls) -> Step:
-    """A product of matrices of balls."""
+    """The step of a product of matrices of balls."""
     outs, (left, right) = i.outs.ravel().tolist(), (r.ravel().tolist() for r in i.ins)
     shape = *i.ins[0].shape, i.ins[1].shape[1]
 
@@ -401,7 +404,7 @@ def _multiplying(i: Instruction, a: Balls) -> Step:
 
 
 def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
-    """An instruction whose outputs are each made of one element of its operands, or of a row of them."""
+    """The step of an instruction whose outputs each depend on one element of its operands, or on a row of them."""
     f, elements = (a.along if along else a.function)(i.row, i.parameter), i.elements
 
     def row(walk: Walk) -> None:
@@ -430,7 +433,7 @@ def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
 
 
 def _kinked(i: Instruction, kinked: set[int]) -> Iterable[int]:
-    """The outputs of an instruction that depend on registers that are kinked."""
+    """The outputs of an instruction that depend on kinked registers."""
     if i.row.form == "matrix":
         left, right = (np.isin(r, list(kinked)) for r in i.ins)
         found: list[int] = i.outs[left.any(1, keepdims=True) | right.any(0, keepdims=True)].tolist()
@@ -441,11 +444,11 @@ def _kinked(i: Instruction, kinked: set[int]) -> Iterable[int]:
 
 
 COMBINE: dict[str, Callable[[arb, arb], arb]] = {"max": arb.max, "abs": arb.max, "min": arb.min, "where": arb.union}
-"""A ball over two pieces of a switch."""
+"""How to combine two pieces of a switch into one ball."""
 
 
 def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
-    """A switch: which of its pieces are possible, and a ball over them."""
+    """The step of a switch: its possible pieces, and a ball over them."""
     op, combine, less, choices = i.op, COMBINE[i.op], operator.gt if i.op == "min" else operator.lt, i.choices
     conditions = i.ins[0].tolist() if op == "where" else [-1] * len(choices)
     degrees = [max(float(tape.degrees[r]) for r, _ in pieces) for _, pieces in choices] if along else [0.0] * len(choices)
@@ -487,7 +490,7 @@ def _chosen(truth: bool | None, ahead: bool) -> list[int]:
 
 
 def _greatest(less: Callable[[arb, arb], bool], values: Sequence[arb]) -> list[int]:
-    """The pieces that may be the greatest (of `min`, the least) somewhere in the box."""
+    """The pieces that may be the greatest (for `min`, the least) somewhere in the box."""
     if len(values) == 2:
         x, y = values
         return [1] if less(x, y) else [0] if less(y, x) else [0, 1]
@@ -495,7 +498,7 @@ def _greatest(less: Callable[[arb, arb], bool], values: Sequence[arb]) -> list[i
 
 
 def _greatest_ahead(op: str, values: Sequence[Ball], degree: float) -> int:
-    """The piece that is it just ahead."""
+    """The piece that is the greatest (for `min`, the least) just ahead."""
     best, flip = 0, -1 if op == "min" else 1
     for p in range(1, len(values)):
         sign = _sign_ahead(values[p] - values[best], degree)
@@ -506,14 +509,16 @@ def _greatest_ahead(op: str, values: Sequence[Ball], degree: float) -> int:
 
 
 def _sign_ahead(difference: Ball, degree: float) -> int | None:
-    """0 only where the derivatives that are known are all that there are: along the line no balls tell one side from the other."""
+    """The sign just ahead; 0 only where the known derivatives are all that there are, since balls along a line do not distinguish its
+    sides.
+    """
     whole = not isinstance(difference, arb_series) or degree < difference.prec
     sign = sign_ahead(difference)
     return sign if sign or (whole and sign == 0) else None
 
 
 def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
-    """The truths of comparisons, None where one is open."""
+    """The step of comparisons: their truth values, None where one is open."""
     ball, elements = i.row.ball, i.elements
 
     def turn(walk: Walk) -> None:
@@ -544,7 +549,9 @@ def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
 
 
 def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> list[int]:
-    """The switches that these registers depend on through possible pieces, in order; with their conditions if asked."""
+    """The switches that these registers depend on through possible pieces, in order; with `conditions`, also those that their conditions
+    depend on.
+    """
     tape, seen = run.tape, np.zeros(run.tape.size, bool)
     seen[list(outputs)] = True
     for i in reversed(tape.instructions):
@@ -563,7 +570,7 @@ def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> li
 
 
 def _come_from(place: Definition, run: Run, conditions: bool) -> list[int]:
-    """What a switch may have come from, and what is compared if that is asked."""
+    """The registers that a switch depends on, with those that it compares if `conditions`."""
     i, e = place
     chosen = [i.pieces(e)[p][0] for p in run.possible[int(i.outs[e])]]
     others = [r for r, _ in i.pieces(e)] if i.op in ("max", "min") else [int(i.ins[0][e])]

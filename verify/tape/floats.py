@@ -1,4 +1,4 @@
-"""A tape in floats: many points at once, in float64 or float32. It proves nothing."""
+"""Evaluates a tape in floats: many points at once, in float64 or float32, without error bounds."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from verify.tape.tape import Tape
 
 @dataclass(frozen=True)
 class Floats(Arithmetic):
-    """Columns are arrays whose last axis is the points."""
+    """Columns are arrays with the points along the last axis."""
 
     dtype: str = "float64"
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Column:
-        """Truths are 0 and 1."""
+        """The column of one primitive; truth values are 0 and 1."""
         columns = [x if isinstance(x, np.ndarray) else self.number(x) for x in ins]
         return np.asarray(row.floats(*columns, *given(parameter)), self.dtype)
 
     def number(self, value: Any) -> Any:
-        """A number as this dtype holds it."""
+        """A number rounded to this dtype."""
         return np.dtype(self.dtype).type(nearest(value))
 
 

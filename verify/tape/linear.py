@@ -1,8 +1,8 @@
 """Linear algebra on the tape: systems, inverses and determinants as single instructions, Cholesky factors as scalars.
 
-The rounding of a solution is that of Gaussian elimination with partial pivoting: the computed x̂ solves (A + ΔA)x̂ = b with
-|ΔA| ≤ γ₃ₙ|L||U| (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, theorem 9.4), and |L||U| is taken for at
-most n·max|A| in each entry, as it is where no entry grows.
+The rounding of a solution is that of Gaussian elimination with partial pivoting: the computed x̂ solves (A + ΔA)x̂ = b with |ΔA| ≤
+γ₃ₙ|L||U| (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, theorem 9.4), and each entry of |L||U| is
+assumed to be at most n·max|A|, as it is without growth of entries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _flint(a: Objects) -> arb_mat:
 
 
 def unknown(shape: tuple[int, ...]) -> Objects:
-    """Balls of which nothing is known."""
+    """Balls without any information."""
     return objects([arb.nan()] * int(np.prod(shape)), shape)
 
 
@@ -43,14 +43,14 @@ def _sizes(a: Objects) -> Objects:
 
 
 def moved(a: Objects, u: arb) -> Objects:
-    """At least |ΔA|."""
+    """A bound of |ΔA|."""
     n = a.shape[0]
     greatest = max((float(x.abs_upper()) for x in a.flat), default=0.0)
     return objects([3 * n * n * u * arb(greatest) * (1 + arb(2) ** -50)] * (n * n), (n, n))
 
 
 def _inverse(a: Objects) -> Objects | None:
-    """None where the matrix may be singular."""
+    """The inverse; None where the matrix may be singular."""
     try:
         return objects(_flint(a).inv().entries(), a.shape)
     except ZeroDivisionError:
@@ -58,7 +58,7 @@ def _inverse(a: Objects) -> Objects | None:
 
 
 def solve(arithmetic: Any, a: Objects, b: Objects) -> Objects:
-    """X with A·X = B."""
+    """The X with A·X = B."""
     if is_series(a, b):
         return _series_of(a, b)
     try:
@@ -75,12 +75,12 @@ def solve(arithmetic: Any, a: Objects, b: Objects) -> Objects:
 
 
 def inv(arithmetic: Any, a: Objects) -> Objects:
-    """A⁻¹."""
+    """The inverse A⁻¹."""
     return solve(arithmetic, a, identity(a.shape[0]))
 
 
 def slogdet(arithmetic: Any, a: Objects) -> Objects:
-    """log|det A|."""
+    """The logarithm log|det A|."""
     if is_series(a):
         return _series_of_determinant(arithmetic, a)
     value = abs(_flint(a).det()).log()
@@ -97,7 +97,7 @@ def slogdet(arithmetic: Any, a: Objects) -> Objects:
 
 
 def gathered(parts: Sequence[Objects], count: int, shape: tuple[int, ...]) -> Objects:
-    """Series from their coefficients, each in an array."""
+    """Series from arrays of their coefficients."""
     return objects([arb_series(list(xs), count) for xs in zip(*(f.flat for f in parts), strict=True)], shape)
 
 
@@ -107,7 +107,7 @@ def is_series(*matrices: Objects) -> bool:
 
 
 def terms_of(*matrices: Objects) -> int:
-    """Their longest length."""
+    """The greatest length of their series."""
     return max(x.prec for m in matrices for x in m.flat if isinstance(x, arb_series))
 
 
@@ -117,7 +117,7 @@ def coefficient(a: Objects, k: int) -> Objects:
 
 
 def _series_of(a: Objects, b: Objects) -> Objects:
-    """One coefficient after the other: A₀Xₖ = Bₖ − Σᵢ AᵢXₖ₋ᵢ."""
+    """The solution as series, one coefficient after the other: A₀Xₖ = Bₖ − Σᵢ AᵢXₖ₋ᵢ."""
     inverse, terms = _inverse(coefficient(a, 0)), terms_of(a, b)
     if inverse is None:  # nor is any derivative known
         return objects([arb_series([arb.nan()] * terms, terms) for _ in b.flat], b.shape)
@@ -131,7 +131,7 @@ def _series_of(a: Objects, b: Objects) -> Objects:
 
 
 def _series_of_determinant(arithmetic: Any, a: Objects) -> Objects:
-    """(log|det A|)' = tr(A⁻¹A')."""
+    """The series of log|det A|, by (log|det A|)' = tr(A⁻¹A')."""
     terms = terms_of(a)
     first = abs(_flint(coefficient(a, 0)).det()).log()
     inverse = inv(arithmetic, a)
@@ -145,7 +145,7 @@ def _series_of_determinant(arithmetic: Any, a: Objects) -> Objects:
 
 
 def by_points(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of stacks of matrices, on matrices whose last axis is the points; NaN where one is singular."""
+    """Applies a function of stacks of matrices to matrices with the points along the last axis; NaN where one is singular."""
 
     def each(*matrices: Any) -> Any:
         stacked = [np.moveaxis(m, 2, 0) for m in matrices]
@@ -164,7 +164,7 @@ def by_points(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def cholesky(b: Any, a: Any) -> Any:
-    """Records L with L·Lᵀ = A, lower triangular, of which the lower triangle is read: as scalars, which carry their own roundings."""
+    """Records L with L·Lᵀ = A, lower triangular, from the lower triangle of A: as scalar operations, each with its own rounding."""
     n = len(a)
     zero = b.constants(0)
     found = np.full((n, n), int(zero), np.intp)

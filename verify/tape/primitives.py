@@ -1,8 +1,8 @@
-"""The table of primitives: one row for each, from which every reading of a tape follows.
+"""The table of primitives: one row for each, from which every evaluation of a tape follows.
 
-Partials are written in the other primitives, through an arithmetic that is handed in. So one row gives reverse mode over balls, balls
-with roundings (which then carry the roundings of the partials), double precision with radii and recorded tapes (second derivatives),
-and power series of functions that python-flint has none of.
+Partials are written in the other primitives, with an arithmetic as argument. So one row gives reverse mode over balls, balls with rounding
+errors (including those of the partials), double precision with radii and recorded tapes (second derivatives), and power series of functions
+for which python-flint has none.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any, Literal
 import numpy as np
 from flint import arb, fmpq
 
-from verify.rounding import COMPOSED, ELEMENTARY
+from verify.rounding import COMPOSED_ROUNDINGS, ELEMENTARY
 from verify.tape import balls, linear, spectral
 
 Number = int | float | Fraction | str
 """An exact number, or the name of one: see `NAMED`."""
 
 Form = Literal["elementwise", "row", "matrix", "switch", "comparison", "composite"]
-"""What one output is made of: one element of each operand; a row of each; see `Primitive`."""
+"""What one output is computed from: one element of each operand; a row of each; see `Primitive`."""
 
 Interval = tuple[float, float]
 LINE: Interval = (-np.inf, np.inf)
@@ -40,7 +40,7 @@ NAMED: dict[str, tuple[Callable[[], arb], float]] = {
     "1/√(2π)": (lambda: (2 * arb.pi()).rsqrt(), float(1 / np.sqrt(2 * np.pi))),
     "2/√π": (lambda: 2 * arb.pi().rsqrt(), float(2 / np.sqrt(np.pi))),
 }
-"""Numbers that are no fractions."""
+"""Constants that are not rational."""
 
 
 def exact(value: Number) -> arb:
@@ -57,7 +57,7 @@ def nearest(value: Number) -> float:
 
 
 def is_held(value: Number) -> bool:
-    """Whether every dtype holds the number, so that no rounding is charged to it."""
+    """Whether every dtype holds the number exactly, so that it has no rounding error."""
     if isinstance(value, str):
         return False
     q = value if isinstance(value, Fraction) else Fraction(value)  # see `exact`
@@ -68,14 +68,14 @@ def is_held(value: Number) -> bool:
 class Primitive:
     """One row of the table.
 
-    `floats` takes arrays of floats and `ball` balls (and power series, where it is `native` to them), each with the parameter last
-    where there is one. `partials(a, v, *ins)` are the derivatives by each operand, as numbers or in the primitives of `a`, v being the
-    value. A careful evaluation errs by at most `roundings` unit roundoffs of `size(|v|, |x|, …)`, which is |v| where none is given.
-    `domain` holds for each operand the closed interval on which it has a value (where it has one for all combinations).
-    `monotone` is 1 where it increases in all operands, −1 where it falls. `linear` ones have constants as partials.
-    A "row" takes rows of operands (n, m), a "matrix" two of them, a "switch" chooses one of its operands, a "comparison" yields a truth.
-    A "composite" takes whole matrices; `shape` is that of its outputs, `rate(a, v, ins, rates)` their slope along a
-    line, and `partials(a, g, v, *ins)` what arrives at each operand where g arrives at the value; its balls are given the arithmetic first.
+    `floats` takes arrays of floats and `ball` balls (and power series, where it is `native` to them), each with the parameter last where
+    there is one. `partials(a, v, *ins)` are the derivatives by each operand, as numbers or in the primitives of `a`, v being the value. A
+    careful evaluation errs by at most `roundings` unit roundoffs of `size(|v|, |x|, …)`, by default |v|. `domain` has for each operand the
+    closed interval on which the primitive is defined (for all combinations). `monotone` is 1 if it increases in all operands, −1 if it
+    decreases. `linear` primitives have constant partials. A "row" takes rows of operands (n, m), a "matrix" two of them, a "switch" chooses
+    one of its operands, a "comparison" yields a truth. A "composite" takes whole matrices; `shape` is that of its outputs, `rate(a, v, ins,
+    rates)` their slope along a line, and `partials(a, g, v, *ins)` the adjoint of each operand for the adjoint g of the value; its ball
+    function takes the arithmetic as first argument.
     """
 
     name: str
@@ -93,12 +93,12 @@ class Primitive:
     rate: Callable[..., Any] | None = None
 
     def rounded(self, parameter: Any = None) -> int:
-        """The roundings of one evaluation."""
+        """The number of roundings of one evaluation."""
         return self.roundings(parameter) if callable(self.roundings) else self.roundings
 
 
 def given(parameter: Any) -> tuple[Any, ...]:
-    """The parameter as last arguments: none where there is none."""
+    """The parameter as trailing arguments: none if there is no parameter."""
     return () if parameter is None else (parameter,)
 
 
@@ -136,7 +136,7 @@ def _softplus(x: arb) -> arb:
 
 
 def _logaddexp(x: arb, y: arb) -> arb:
-    """It increases in both."""
+    """The ball of logaddexp, from its ends, since it increases in both operands."""
     low, high = (_log_sum(arb(a), arb(b)) for a, b in ((x.lower(), y.lower()), (x.upper(), y.upper())))
     return low.union(high)
 
@@ -188,12 +188,12 @@ def _power_partial(a: Any, v: Any, x: Any, c: Fraction) -> tuple[Any, ...]:
 
 
 def _of_cosine(a: Any, x: Any) -> Any:
-    """1/√(1 − x²), as products of what does not cancel: 1 − x and 1 + x."""
+    """The function 1/√(1 − x²), from 1 − x and 1 + x, which do not cancel."""
     return a.rsqrt(a.mul(a.sub(1, x), a.add(1, x)))
 
 
 def _normal(a: Any, x: Any) -> Any:
-    """φ(x)."""
+    """The density φ(x)."""
     return a.mul(a.exp(a.div(a.square(x), -2)), "1/√(2π)")
 
 
@@ -206,7 +206,7 @@ def _by_square(v: Any, x: Any) -> Any:
 
 
 def _solve_adjoint(a: Any, g: Any, v: Any, x: Any, b: Any) -> tuple[Any, ...]:
-    """Of X = A⁻¹B: B̄ = A⁻ᵀX̄ and Ā = −B̄Xᵀ."""
+    """The adjoints of X = A⁻¹B: B̄ = A⁻ᵀX̄ and Ā = −B̄Xᵀ."""
     right = a.solve(x.swapaxes(0, 1), g)
     return a.neg(a.matmul(right, v.swapaxes(0, 1))), right
 
@@ -306,7 +306,7 @@ ROWS = (
     ),
     Primitive(
         name="inverse_mills", floats=_float_inverse_mills, ball=balls.inverse_mills, domain=(LINE,),
-        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), roundings=COMPOSED, size=_by_square, native=True, monotone=-1,
+        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), roundings=COMPOSED_ROUNDINGS, size=_by_square, native=True, monotone=-1,
     ),
     Primitive(
         name="lgamma", floats=_special("gammaln"), ball=balls.lgamma, domain=(POSITIVE,),
@@ -318,7 +318,7 @@ ROWS = (
     ),
     Primitive(
         name="polygamma", floats=_float_polygamma, ball=lambda x, n: balls.polygamma(n, x), domain=(POSITIVE,),
-        partials=lambda a, v, x, n: (a.polygamma(x, parameter=n + 1),), roundings=COMPOSED, size=_beside_1,
+        partials=lambda a, v, x, n: (a.polygamma(x, parameter=n + 1),), roundings=COMPOSED_ROUNDINGS, size=_beside_1,
     ),
     Primitive(name="sin", floats=np.sin, ball=_method("sin"), domain=(LINE,), partials=lambda a, v, x: (a.cos(x),), native=True),
     Primitive(name="cos", floats=np.cos, ball=_method("cos"), domain=(LINE,), partials=lambda a, v, x: (a.neg(a.sin(x)),), native=True),
@@ -414,4 +414,4 @@ ROWS = (
 
 PRIMITIVES: dict[str, Primitive] = {row.name: row for row in ROWS}
 COMPARISONS = {"lt", "le", "gt", "ge"}
-"""Those between two numbers; the others join truths."""
+"""Comparisons of two numbers; the others combine truth values."""

@@ -1,8 +1,10 @@
-"""The first number on the way of a tape that leaves the range of a dtype: there infinity and NaN say nothing against who computes it.
+"""The first number during a tape's evaluation that leaves the range of a dtype: from there on infinity and NaN are no evidence against a
+candidate.
 
-A formula has ways that stay finite where it is a logarithm of a sum of exponentials, or a product of powers of such sums (softmax,
-logistic, softplus and what is made of them): of these only the result is looked at, since who overflows on the way has chosen the wrong
-one. Everything else is looked at step by step: a number that may be too large, a logarithm or a negative power of one that may be 0.
+Some formulas have evaluations that stay finite: a logarithm of a sum of exponentials, a product of powers of such sums (softmax, logistic,
+softplus and functions of these). For them only the result must fit, since code that overflows on the way has chosen the wrong evaluation.
+All other formulas are checked step by step: for a number that may be too large, and for a logarithm or negative power of a number that may
+be 0.
 """
 
 from __future__ import annotations
@@ -25,20 +27,20 @@ from verify.tape.primitives import exact
 from verify.tape.tape import SUMS, Instruction, Tape
 
 CARRIES = {"add", "mul", "div", "square", "sqrt", "rsqrt", "pow", "pow_c", "sum", "dot", "matmul"}
-"""What is made of exponentials by these is still one."""
+"""Primitives whose results from exponentials count as exponentials."""
 EXPONENTIALS = {"exp", "exp2", "logistic"}
 LOGARITHMS = {"log", "log2", "log10", "log1p"}
 ROOTS = {"sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "pow_c": None, "pow": None}
-"""With their exponents, where all have the same."""
+"""Powers, with their exponents where these are fixed."""
 
 Factors = tuple[tuple[int, int], ...]
-"""Registers of a product, each with 1, or with −1 where it is divided by."""
+"""The registers of a product, with 1, or −1 for divisors."""
 
 
 class Demand(NamedTuple):
-    """What careful code needs of numbers of a tape: that a product is not too `large`, a divisor not too `small`, an operand certainly
-    `above` a bound; that a sum of exponentials whose `power` is derived into negative powers does not vanish; and that no product that
-    may be 0 stands beside a logarithm as large as that of 0 (`faint`, the logarithm first).
+    """A requirement of careful code: that a product is not too `large`, a divisor not too `small`, an operand certainly `above` a bound;
+    that a sum of exponentials whose `power` is differentiated into negative powers does not vanish; and that no product that may be 0
+    stands beside a logarithm as large as that of 0 (`faint`, the logarithm first).
     """
 
     kind: str
@@ -46,7 +48,7 @@ class Demand(NamedTuple):
     bound: Fraction = Fraction(0)
 
     def is_met(self, r: Sequence[Any], dtype: str, factor: float) -> bool:
-        """Whether it certainly is in `dtype`, by numbers made `factor` times as large by what is done with them later."""
+        """Whether the requirement certainly holds in `dtype`, for numbers that later operations multiply by up to `factor`."""
         most, least = float(np.finfo(dtype).max), smallest_normal(dtype)
         (k, _), *others = self.factors
         if self.kind == "large":
@@ -76,8 +78,8 @@ def _derived_away(exponent: arb) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Ranges:
-    """What careful code needs on the way to registers of a tape. `written` are those of the formula itself, the others of its slopes:
-    a slope is a sum over paths, so sums of adjoints are multiplied out, since it is in their products that exponentials meet.
+    """The requirements of careful code on the way to registers of a tape. `written` are the registers of the formula itself, the others are
+    those of its slopes: a slope is a sum over paths, so sums of adjoints are expanded, since exponentials meet in their products.
     """
 
     tape: Tape
@@ -85,13 +87,13 @@ class Ranges:
     _known: dict[int, tuple[Demand, ...]] = field(default_factory=dict)
 
     def leave(self, register: int, r: Sequence[Any], dtype: str, factor: float = 1.0) -> bool:
-        """Whether a number on the way to this one may not fit `dtype`, where the registers hold `r`. Switches are not looked into: their
-        pieces are numbers of their own.
+        """Whether a number on the way to this one may not fit `dtype`, for register values `r`. Switches are not entered: their pieces are
+        checked by themselves.
         """
         return not all(d.is_met(r, dtype, factor) for d in self.demands(register))
 
     def demands(self, register: int) -> tuple[Demand, ...]:
-        """All that stand before one number, those that are computed first ahead."""
+        """All requirements on the way to one number, in the order of evaluation."""
         if register not in self._known:
             found = dict.fromkeys(self._before(register))
             self._known[register] = tuple(sorted(found, key=lambda d: max(k for k, _ in d.factors)))
@@ -115,7 +117,7 @@ class Ranges:
                 yield from demands
 
     def _of_product(self, k: int, factors: Factors) -> tuple[list[int], list[Demand]]:
-        """The registers on the way to a product that need more, and what it needs itself."""
+        """The registers of a product that have further requirements, and its own requirements."""
         demands: list[Demand] = []
         further: list[int] = []
         joined = tuple(f for f in factors if self.exponential[f[0]])
@@ -146,7 +148,7 @@ class Ranges:
         return Demand("power", ((x[0], 1),), ROOTS[i.op] or i.parameter)
 
     def _of_operand(self, k: int) -> list[Demand]:
-        """What an operation needs of its operand, to have a value and slopes."""
+        """The requirements on an operation's operand, such that it has a value and slopes."""
         i, x = self._instruction(k), self.tape.operands(k)
         whole = i.op == "pow_c" and i.parameter.denominator == 1
         if whole or not (i.op in LOGARITHMS or i.op in ROOTS):
@@ -154,7 +156,7 @@ class Ranges:
         return [Demand("above", ((x[0], 1),), Fraction(-1 if i.op == "log1p" else 0))]
 
     def _products(self, k: int) -> list[Factors]:
-        """A number as a product; more than one of them where a sum of adjoints is multiplied out."""
+        """A number as a product; several products where a sum of adjoints is expanded."""
         found: list[Factors] = []
         waiting: list[tuple[Factors, Factors]] = [((), ((k, 1),))]
         while waiting:
@@ -175,7 +177,7 @@ class Ranges:
         return found
 
     def _terms(self, k: int) -> list[int]:
-        """What a number is a sum of."""
+        """The summands of a number."""
         found, waiting = [], [k]
         while waiting:
             r = waiting.pop()
@@ -186,7 +188,7 @@ class Ranges:
         return found
 
     def _inside(self, k: int) -> list[int]:
-        """What is made of exponentials within such a number, down to the exponentials."""
+        """The registers made of exponentials within such a number, down to the exponentials."""
         found, waiting = set(), [k]
         while waiting:
             r = waiting.pop()
@@ -221,7 +223,7 @@ class Ranges:
 
     @cached_property
     def exponential(self) -> NDArray[np.bool_]:
-        """The registers that are made of exponentials and positive numbers by sums, products and powers."""
+        """The registers made of exponentials and positive numbers by sums, products and powers."""
         found, neutral = np.zeros((2, self.tape.size), bool)
         neutral[[k for k, x in self._constants.items() if x > 0]] = True
         for i in self.tape.instructions:
@@ -238,7 +240,7 @@ class Ranges:
 
 
 def overflows(value: float, truth: arb, radius: float, dtype: str) -> bool:
-    """Whether `value` is an infinity to which the truth, give or take the radius, rounds: its size reaches max + ½ulp(max)."""
+    """Whether `value` is an infinity to which the truth, up to the radius, rounds: its size reaches max + ½ulp(max)."""
     if not np.isinf(value):
         return False
     most = np.finfo(dtype)

@@ -1,8 +1,8 @@
-"""Reverse mode over any reading of a tape: one sweep from an output gives its slopes by every input.
+"""Reverse mode over any evaluation of a tape: one sweep from an output gives its slopes in every input.
 
-Where a switch is open, the tape is cut. A sweep from the output gives the slopes of inputs and the weights of open switches; a sweep
-from each possible piece of each of them gives that piece's slopes. Together they are the set
-{c + Σₖ wₖ Σₐ τₖₐ gₖₐ : τₖ on the unit simplex}, which contains Clarke's subdifferential.
+Where a switch is open, the tape is cut. A sweep from the output gives the slopes in the inputs and the weights of open switches; a sweep
+from each possible piece of each of them gives that piece's slopes. Together they are the set {c + Σₖ wₖ Σₐ τₖₐ gₖₐ : τₖ on the unit
+simplex}, which contains Clarke's subdifferential.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from verify.tape.tape import Instruction, Registers, Tape, additive
 
 
 class Adjoints(Protocol):
-    """What has come together at each register from where it is used."""
+    """The adjoint of each register, summed from its uses."""
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:
-        """One more part for each of these registers; `through` are sizes of its terms, where they are more than its own."""
+        """Adds a summand to each of these registers; `through` are sizes of its terms, where they exceed its own."""
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them anything has come to."""
+        """Which of these registers have an adjoint."""
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
-        """The sums, and the sizes of what was summed."""
+        """The sums, and the sizes of their summands."""
 
 
 Gather = Callable[[Registers], Column]
@@ -43,9 +43,8 @@ Cut = Callable[[Instruction, Adjoints], None]
 
 
 def sweep(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, switch: Cut, times: Times | None = None) -> None:
-    """Carries adjoints from where they have been put to the inputs. `switch` carries them through the switches, or leaves them there.
-
-    `times` multiplies what arrives by a partial, where that is another product than the reading's own.
+    """Propagates adjoints from where they were put back to the inputs. `switch` propagates them through the switches, or stops there.
+    `times` multiplies an adjoint by a partial, if not by the evaluation's own product.
     """
     for whole in reversed(tape.instructions):
         form = whole.row.form
@@ -100,7 +99,7 @@ def _carry(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, i: Ins
 
 
 def _spread(g: Column, r: Registers) -> Column:
-    """The same for every operand of a row."""
+    """The same adjoint for every operand of a row."""
     if g is None:
         return None
     shape = (*r.shape, *g.shape[1:])
@@ -108,7 +107,7 @@ def _spread(g: Column, r: Registers) -> Column:
 
 
 def _put(adjoints: Adjoints, r: Registers, moving: NDArray[np.bool_], parts: Column, through: Column | None) -> None:
-    """To those that move."""
+    """Adds adjoints to the registers that depend on variables."""
     if moving.all():
         flat = r.size if r.ndim > 1 else None
         adjoints.add(r.ravel(), _flat(parts, r) if flat else parts, _flat(through, r) if flat and through is not None else through)
@@ -129,13 +128,13 @@ def _through_matrices(a: Arithmetic, i: Instruction, g: Column, gather: Gather) 
 
 
 def transposed(x: Column) -> Column:
-    """With the first two axes exchanged, whatever further axes a column has."""
+    """The column with its first two axes exchanged."""
     return x.swapaxes(0, 1)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A true number, how far a careful floating-point evaluation may be from it, and the magnitude of its terms."""
+    """A true number, the error bound of a careful floating-point evaluation, and the magnitude of its terms."""
 
     exact: arb
     radius: float
@@ -143,13 +142,13 @@ class Quantity:
 
 
 Vertex = dict[int, Quantity]
-"""One generator of a set of slopes: entries by input."""
+"""One vertex of a set of slopes: entries by input."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A set of slopes: `certain` plus, for each open switch, the convex hull of its vertices. `outer` where some of them were too many,
-    so that intervals around them stand for their hull.
+    """A set of slopes: `certain` plus, for each open switch, the convex hull of its vertices. `outer` if some had too many vertices, so
+    that intervals stand for their hull.
     """
 
     certain: Vertex
@@ -159,14 +158,14 @@ class Pieces:
 
 @dataclass
 class BallAdjoints:
-    """Parts that came together at each register, as balls; with roundings also their sizes."""
+    """The summands of each register's adjoint, as balls; with rounding errors also their sizes."""
 
     a: Balls
     parts: dict[int, list[arb]] = field(default_factory=dict)
     sizes: dict[int, float] = field(default_factory=dict)
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:
-        """One more part for each of these registers; without roundings it is summed at once."""
+        """Adds a summand to each of these registers; without rounding errors it is added at once."""
         known, exact, places = self.parts, self.a.u is None, registers.tolist()
         for r, p in zip(places, parts.tolist(), strict=True):
             if r not in known:
@@ -181,7 +180,7 @@ class BallAdjoints:
                 total[r] = total.get(r, 0.0) + s
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them anything has come to."""
+        """Which of these registers have an adjoint."""
         return np.array([r in self.parts for r in registers.tolist()], bool)
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
@@ -190,7 +189,7 @@ class BallAdjoints:
         return sums, None if self.a.u is None else np.array([self.sizes.get(r, 0.0) for r in registers.tolist()])
 
     def at(self, register: int) -> arb:
-        """The sum at one register, with the roundings of its additions."""
+        """The sum at one register, with the rounding errors of its additions."""
         parts = self.parts.get(register, ())
         if len(parts) < 2:
             return parts[0] if parts else arb(0)
@@ -203,7 +202,7 @@ class BallAdjoints:
 
 
 def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int = 1) -> BallAdjoints:
-    """The adjoints of all inputs, and of the open switches, of one register."""
+    """The adjoints of all inputs, and of the open switches, for one register."""
     found = BallAdjoints(run.arithmetic)
     found.add(np.array([start]), column([arb(sign)], 1), None)
     moving = run.tape.moving.tolist()
@@ -226,7 +225,7 @@ def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int 
 
 
 def _product(a: Balls, g: Column, partial: Any) -> Column:
-    """What arrives times a partial: where 1 arrives nobody multiplies."""
+    """An adjoint times a partial: careful code does not multiply by an adjoint of 1."""
     products = a.mul(g, partial)
     if a.u is None or not any(x == 1 for x in g.flat):
         return products
@@ -237,7 +236,7 @@ def _product(a: Balls, g: Column, partial: Any) -> Column:
 
 @dataclass(frozen=True)
 class Slopes:
-    """Of one output, or of one piece: by the inputs, and by the switches at which the tape is cut."""
+    """The slopes of one output, or of one piece, in the inputs and in the switches at which the tape is cut."""
 
     entries: Vertex
     inner: dict[int, Quantity]
@@ -256,7 +255,7 @@ def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, i
 
 
 def _is_nothing(q: Quantity) -> bool:
-    """Whether the same kink was added and taken away."""
+    """Whether a kink was added and subtracted again."""
     return bool(q.exact.is_zero()) and q.radius == 0.0
 
 
@@ -268,13 +267,14 @@ def value(thin: Run, fat: Run, output: int) -> Quantity:
 
 
 Many = Callable[[Run, Run, Sequence[int], Mapping[int, int], Sequence[tuple[int, int]]], "list[Slopes]"]
-"""The slopes of many registers, each with its sign: see `switch_slopes`."""
+"""A function that computes the slopes of many registers, each with its sign: see `switch_slopes`."""
 
 
 def pieces(thin: Run, fat: Run, output: int, many: Many | None = None, fewest: int = 0) -> Pieces:
     """The set of slopes of one output over the box of `fat`, at the point of `thin`.
 
-    Both are runs of one tape; which switches are open is what `fat` says. With more than the `fewest` of them, `many` looks at all pieces.
+    Both are runs of one tape; `fat` decides which switches are open. If more than the `fewest` of them are, `many` computes all pieces at
+    once.
     """
     tape = fat.tape
     variables = {int(r): j for j, r in enumerate(tape.variables)}
@@ -293,7 +293,7 @@ def pieces(thin: Run, fat: Run, output: int, many: Many | None = None, fewest: i
         found: list[Vertex] = []
         for register, sign in parts[k]:
             own = known.get((register, sign)) or _slopes(thin, fat, open_, variables, register, sign)
-            own = Slopes(own.entries, {k: q for k, q in own.inner.items() if k in vertices})  # what is not finite is nowhere 0
+            own = Slopes(own.entries, {k: q for k, q in own.inner.items() if k in vertices})  # an infinite one is never 0
             combinations, hulled = _within_limits(own, vertices, hulls)
             found += combinations
             outer |= hulled
@@ -304,7 +304,7 @@ def pieces(thin: Run, fat: Run, output: int, many: Many | None = None, fewest: i
 
 
 def assembled(whole: Slopes, vertices: Mapping[int, list[Vertex]], outer: bool = False) -> Pieces:
-    """The set of slopes of an output, from those outside the switches and the vertices of each switch."""
+    """The set of slopes of an output, from the slopes outside the switches and the vertices of each switch."""
     certain, ambiguous = whole.entries, []
     for weighted in _weighted(whole, vertices):
         if len(weighted) == 1:
@@ -330,7 +330,7 @@ def _weighted(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> list[list[Ve
 
 
 def _within_limits(own: Slopes, vertices: Mapping[int, list[Vertex]], hulls: dict[int, Vertex]) -> tuple[list[Vertex], bool]:
-    """The vertices of one piece, or an interval around them where they are too many; and whether it is that. `hulls` are kept."""
+    """The vertices of one piece, or an interval around them if they are too many; and whether it is an interval. `hulls` is a cache."""
     if prod(len(vertices[k]) for k in own.inner) <= MOST_VERTICES:
         return combined(own, vertices), False
     entries = own.entries
@@ -342,7 +342,7 @@ def _within_limits(own: Slopes, vertices: Mapping[int, list[Vertex]], hulls: dic
 
 
 def _hull(vertices: Sequence[Vertex]) -> Vertex:
-    """Intervals around all of them: their middle, with radii that reach all."""
+    """Intervals around all vertices: their middle, with radii that reach all."""
     nothing = Quantity(arb(0), 0.0, 0.0)
     found = {}
     for j in dict.fromkeys(j for v in vertices for j in v):
@@ -357,13 +357,13 @@ def _hull(vertices: Sequence[Vertex]) -> Vertex:
 
 
 def upper(x: arb) -> float:
-    """The size of a ball, infinite where it has none."""
+    """The greatest absolute value in a ball; infinite if it is unbounded."""
     bound = float(x.abs_upper())
     return bound if bound == bound else inf
 
 
 def _times(a: float, b: float) -> float:
-    """The product of two bounds: nothing of whatever is nothing."""
+    """The product of two bounds, with 0 times infinity as 0."""
     return a * b if a and b else 0.0
 
 

@@ -1,8 +1,7 @@
-"""The first zero of functions of t, isolated by balls: none is overlooked, and it lies in the ball that is returned.
+"""The first zero of functions of t, isolated by balls: none is missed, and it lies in the returned ball.
 
-Over an interval on which a derivative of g has one sign, g is monotone from where its lower derivatives vanish: it has no zero, or
-one that its sign at the end shows. Intervals of which neither is known are halved. Source: W. Tucker, Validated Numerics, Princeton
-2011, chapter 5.
+On an interval on which a derivative of g has one sign, g is monotone beyond the zeros of its lower derivatives: it has no zero, or one that
+its sign at the end shows. Intervals on which neither is known are halved. Source: W. Tucker, Validated Numerics, Princeton 2011, chapter 5.
 """
 
 from __future__ import annotations
@@ -14,24 +13,24 @@ from flint import arb, arb_series
 from verify.rounding import MOST_INTERVALS, NARROWINGS
 from verify.tape.balls import KinkOnSegment, sign_ahead, vanishing
 
-MOST_ASKED, FEWEST = 4096, 8
-"""Enclosures of single functions that are worth a zero, and the intervals that are looked at in any case."""
+MAX_ENCLOSURES, MIN_INTERVALS = 4096, 8
+"""Most enclosures of single functions to spend on a zero, and the number of intervals that are examined in any case."""
 
 Functions = Callable[[arb], Sequence[arb_series]]
 """The Taylor coefficients g(t), g'(t), … of every function over a ball of t, enclosed."""
 
 
 def first_zero(functions: Functions, start: arb, end: arb) -> arb | None:
-    """The least t in (start, end] at which one of the functions is 0; None if there is none. A zero at the start is none of them.
+    """The least t in (start, end] at which one of the functions is 0; None if there is none. A zero at the start does not count.
 
-    Raises KinkOnSegment where that cannot be told: a function that only touches 0, or one whose enclosures stay too wide.
+    Raises KinkOnSegment where that is undecided: for a function that only touches 0, or whose enclosures stay too wide.
     """
     here = functions(start)
     signs, orders = [sign_ahead(g) for g in here], [vanishing(g) for g in here]
     if not all(signs):
         raise KinkOnSegment
     low, ends = start, [end]
-    for _ in range(min(MOST_INTERVALS, max(FEWEST, MOST_ASKED // max(1, len(signs))))):
+    for _ in range(min(MOST_INTERVALS, max(MIN_INTERVALS, MAX_ENCLOSURES // max(1, len(signs))))):
         if not ends:
             return None
         high = ends[-1]
@@ -50,7 +49,7 @@ def first_zero(functions: Functions, start: arb, end: arb) -> arb | None:
 
 
 def _narrowed(functions: Functions, i: int, low: arb, high: arb) -> arb:
-    """The zero of a function that is monotone on the interval and changes its sign there: Newton's method with enclosures."""
+    """The zero of a function that is monotone on the interval and changes its sign there, by Newton's method with enclosures."""
     zero = low.union(high)
     for _ in range(NARROWINGS):
         middle = zero.mid()
@@ -63,7 +62,7 @@ def _narrowed(functions: Functions, i: int, low: arb, high: arb) -> arb:
 
 
 def least(zeros: Iterable[arb]) -> arb:
-    """The first of them; where two overlap, a ball around both."""
+    """The least of the zeros; if two overlap, a ball around both."""
     first, *rest = zeros
     for zero in rest:
         first = zero if zero < first else first.union(zero) if zero.overlaps(first) else first
@@ -71,7 +70,7 @@ def least(zeros: Iterable[arb]) -> arb:
 
 
 def _sign(x: arb) -> int:
-    """1 or −1 where a ball is certainly positive or negative, else 0."""
+    """1 or −1 for a ball that is certainly positive or negative, else 0."""
     return 1 if x > 0 else -1 if x < 0 else 0
 
 

@@ -1,4 +1,4 @@
-"""A tape along a line: where its next kink is, what its switches compare, and its slopes over a segment."""
+"""A tape along a line: its next kink, the comparisons of its switches, and its slopes over a segment."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from verify.tape.primitives import given
 from verify.tape.root_isolation import first_zero, least
 from verify.tape.tape import Tape
 
-BESIDE = 2.0**-64
-"""Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""
+KINK_OFFSET = 2.0**-64
+"""Distance beyond a kink known to BALL_BITS: far enough that signs on both sides differ, and near enough that nothing else changes."""
 
-MANY = 8
-"""Comparisons from which on double precision tells first which may turn at all, and where."""
-PARTS, LOOKS = 16, 8
-"""Parts of a segment at which is looked at a time, and how often the one in which a gap is 0 is looked at."""
+MANY_COMPARISONS = 8
+"""Number of comparisons from which on double precision first decides which may turn at all, and where."""
+PARTS, MAX_SUBDIVISIONS = 16, 8
+"""Parts of a segment examined at a time, and how often the part in which a gap is 0 is subdivided."""
 
 
 class Comparison(NamedTuple):
-    """Two registers that are compared, or one and 0: where they are equal a switch turns."""
+    """Two compared registers, or one and 0: a switch turns where they are equal."""
 
     left: int
     right: int | None
 
     def of(self, registers: Sequence[Any]) -> Ball:
-        """By how much the left one is the greater."""
+        """The difference left − right."""
         return registers[self.left] if self.right is None else registers[self.left] - registers[self.right]
 
     def degree(self, tape: Tape) -> float:
-        """As a polynomial along a line; infinite where it is none."""
+        """The degree of the difference as a polynomial along a line; infinite if it is not a polynomial."""
         return max(float(tape.degrees[r]) for r in self if r is not None)
 
 
 def along(point: Sequence[arb], direction: Sequence[arb], t: Ball, terms: int) -> list[Ball]:
-    """The inputs point + (t + s)·direction, as series in s of so many terms; those that do not move stay numbers."""
+    """The inputs point + (t + s)·direction, as series in s with this many terms; those that do not move stay numbers."""
     return [arb_series([x + t * d, d], terms) if not d.is_zero() else x for x, d in zip(point, direction, strict=True)]
 
 
 def sides(tape: Tape, switch: int, taken: int | None = None) -> Iterator[Comparison]:
-    """What decides a switch; of that only what could end the piece that is taken."""
+    """The comparisons that decide a switch, restricted to those that could end its present piece."""
     i, e = tape.places[switch]
     if i.op == "abs":
         yield Comparison(int(i.ins[0][e]), None)
@@ -76,8 +76,8 @@ def _compared(tape: Tape, truth: int) -> Iterator[Comparison]:
 def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> arb | None:
     """The least t in (start, end) at which a switch may leave the piece that it took `ahead` of the start; None if none does.
 
-    What is compared may be straight along the line: then two numbers say where it is 0. Else balls isolate the first zero.
-    Raises KinkOnSegment where they cannot. Switches that the outputs do not depend on, on the pieces that are taken, are none.
+    The zero of a comparison that is linear along the line follows from two numbers; otherwise balls isolate the first zero. Raises
+    KinkOnSegment where they cannot. Switches that the outputs do not depend on, on the present pieces, do not count.
     """
     tape, nearest = run.tape, None
     curved: list[Comparison] = []
@@ -90,8 +90,8 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
         elif not difference[1].contains(0) and (at := -difference[0] / difference[1]) > 0 and start + at < end:
             nearest = end = start + at
     if curved:
-        reach = end if end.is_exact() else (end + BESIDE).upper()  # a zero at the end of the straight part has to show
-        sought = _narrowed(tape, curved, line, start, reach) if len(curved) >= MANY else [(curved, start, reach)]
+        reach = end if end.is_exact() else (end + KINK_OFFSET).upper()  # a zero at the end of the linear part must be found
+        sought = _narrowed(tape, curved, line, start, reach) if len(curved) >= MANY_COMPARISONS else [(curved, start, reach)]
         found = [first_zero(_differences(run, gaps, line), low, high) for gaps, low, high in sought if gaps]
         first = least(zeros) if (zeros := [t for t in found if t is not None]) else None
         nearest = first if first is not None and first < end else nearest
@@ -99,7 +99,7 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
 
 
 def _differences(run: Run, gaps: Sequence[Comparison], line: Callable[[arb], list[Ball]]) -> Callable[[arb], list[arb_series]]:
-    """What is compared, along the line, on the pieces that a run has taken."""
+    """The compared differences along the line, on the pieces that a run has taken."""
     part = run.tape.only(np.array([r for gap in gaps for r in gap if r is not None], np.intp))
 
     def differences(t: arb) -> list[arb_series]:
@@ -113,10 +113,10 @@ def _narrowed(
     tape: Tape, found: Sequence[Comparison], line: Callable[[arb], list[Ball]], low: arb, high: arb
 ) -> list[tuple[Sequence[Comparison], arb, arb]]:
     """The gaps that may be 0 near the start, and the others that may be the first to be 0, with the segments on which they may, by double
-    precision with radii. Up to the first kink all pieces are those that are taken: what is not 0 on any piece has no part in it.
+    precision with radii. Up to the first kink the present pieces hold: a gap without a zero on them does not matter.
     """
     touching, start = list[Comparison](), low
-    for looked in range(LOOKS):
+    for looked in range(MAX_SUBDIVISIONS):
         ends = [low + (high - low) * k / PARTS for k in range(PARTS)] + [high]
         signs = _signs(tape, found, line, [*ends, *(a.union(b) for a, b in pairwise(ends))])
         at, over = signs[:, : PARTS + 1], signs[:, PARTS + 1 :]
@@ -134,7 +134,7 @@ def _narrowed(
 
 
 def turned(tape: Tape, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> int:
-    """How many switches are certainly on other pieces at the end than at the start."""
+    """The number of switches that are certainly on other pieces at the end than at the start."""
     taken = _lanes(tape, line, (start, end)).chosen.values()
     return sum(int(np.sum(~np.any(may[..., 0] & may[..., 1], axis=0))) for may in taken)
 
@@ -163,7 +163,7 @@ def _lanes(tape: Tape, line: Callable[[arb], list[Ball]], where: Sequence[arb]) 
 
 
 def _signs(tape: Tape, found: Sequence[Comparison], line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.int8]:
-    """The signs that gaps certainly have over balls of t, else 0: (gaps, balls)."""
+    """The certain signs of gaps over balls of t, else 0: (gaps, balls)."""
     lanes = _lanes(tape, line, where)
     left, right = (lanes.gather(np.array([g[n] or 0 for g in found], np.intp)) for n in (0, 1))
     sided = np.array([g.right is not None for g in found])[:, None]
@@ -174,8 +174,8 @@ def _signs(tape: Tape, found: Sequence[Comparison], line: Callable[[arb], list[B
 
 
 def _turning(run: Run) -> list[tuple[Comparison, bool]]:
-    """What may end a piece that is taken, of the switches that the outputs depend on, and whether it is straight along any line: looked
-    for once for the same pieces.
+    """The comparisons that may end a present piece of the switches that the outputs depend on, and whether each is linear along any line:
+    cached by the pieces.
     """
     tape, key = run.tape, ("turning", *map(tuple, run.possible.values()))
     found: list[tuple[Comparison, bool]] | None = tape.prepared.get(key)
@@ -187,15 +187,17 @@ def _turning(run: Run) -> list[tuple[Comparison, bool]]:
 
 
 def gaps(tape: Tape) -> list[Comparison]:
-    """All that is compared. A switch comes before those within it, which may turn where nothing else does, like the one of |s| in a
-    formula that asks for |s| ≤ δ.
+    """All comparisons. A switch comes before those within it, which may turn only together with it, like the one of |s| in a formula that
+    compares |s| ≤ δ.
     """
     order = sorted((behind := _switches_behind(tape)), key=lambda k: behind[k], reverse=True)
     return list(dict.fromkeys(gap for k in order for gap in sides(tape, k) if any(r is not None and tape.moving[r] for r in gap)))
 
 
 def _switches_behind(tape: Tape) -> dict[int, int]:
-    """How many switches each switch is made of, itself included: sets of them are bits of whole numbers, one for each register."""
+    """For each switch, the number of switches that it depends on, itself included: sets of them are bits of whole numbers, one for each
+    register.
+    """
     sets, found = [0] * tape.size, dict[int, int]()
     for i in tape.instructions:
         for k in i.outs.ravel().tolist():
@@ -219,7 +221,7 @@ def sign(tape: Tape, inputs: Sequence[Ball], gap: Comparison) -> int | None:
 
 
 def slope(run: Run, direction: Sequence[arb], output: int) -> arb:
-    """A ball around ⟨g, direction⟩ for all slopes g of an output over the box of the run, every possible piece of every switch included.
+    """A ball around ⟨g, direction⟩ for all slopes g of an output over the box of the run, including every possible piece of every switch.
 
     `direction` has an entry for each variable.
     """
@@ -254,6 +256,6 @@ def slope(run: Run, direction: Sequence[arb], output: int) -> arb:
 
 
 def _times(a: enclose.Balls, partial: object, rates: Objects, moving: Objects) -> Objects:
-    """A partial times what moves; nothing of what does not, whatever the partial."""
+    """A partial times the rates of moving operands; 0 for the others, whatever the partial."""
     products = a.mul(partial, rates)
     return products if moving.all() else column((p if m else arb(0) for p, m in zip(products, moving, strict=True)), len(products))

@@ -1,9 +1,9 @@
-"""Eigenvalues and eigenvectors of symmetric matrices on the tape, where all eigenvalues are apart.
+"""Eigenvalues and eigenvectors of symmetric matrices on the tape, where all eigenvalues are distinct.
 
-An eigenvector has length 1, and its product with `towards` is positive: which of both signs code has is nobody's choice. In balls they are
-isolated by flint (J. van der Hoeven, B. Mourrain, Efficient certification of numeric solutions to eigenproblems, MACIS 2017); where
-two eigenvalues may be one, nothing is known. Careful code finds those of A + ΔA, with |ΔA| as for systems (N. J. Higham, Accuracy and
-Stability of Numerical Algorithms, 2nd ed., SIAM 2002: a backward stable algorithm).
+An eigenvector has length 1 and a positive product with `towards`, since the sign that code returns is arbitrary. In balls they are isolated
+by flint (J. van der Hoeven, B. Mourrain, Efficient certification of numeric solutions to eigenproblems, MACIS 2017); where two eigenvalues
+may coincide, the result is unknown. Careful code finds those of A + ΔA, with |ΔA| as for systems (N. J. Higham, Accuracy and Stability of
+Numerical Algorithms, 2nd ed., SIAM 2002: a backward stable algorithm).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Objects = NDArray[Any]
 
 
 def towards(n: int) -> list[Fraction]:
-    """What eigenvectors of n entries point to: no matrix that people write has one that is perpendicular to it."""
+    """The vector of n entries that eigenvectors point towards: no matrix in practice has an eigenvector perpendicular to it."""
     return [Fraction(1000, 1000 + 618 * k + 7 * k * k) for k in range(n)]
 
 
@@ -31,12 +31,12 @@ def _number(t: Fraction) -> arb:
 
 
 def eigenvalues(arithmetic: Any, a: Objects) -> Objects:
-    """In ascending order (n,)."""
+    """The eigenvalues (n,), in ascending order."""
     return _of(arithmetic, a)[0]
 
 
 def eigenvectors(arithmetic: Any, a: Objects) -> Objects:
-    """As columns (n, n)."""
+    """The eigenvectors as columns (n, n)."""
     return _of(arithmetic, a)[1]
 
 
@@ -79,7 +79,9 @@ def _directed(v: Sequence[acb]) -> list[arb] | None:
 
 
 def _series(a: Objects) -> tuple[Objects, Objects]:
-    """One coefficient after the other, in the basis of the first eigenvectors V: with Q = VᵀV(t) and B = VᵀA(t)V, of BQ = QW, QᵀQ = 1."""
+    """The eigenvalues and eigenvectors as series, one coefficient after the other, in the basis of the first eigenvectors V: with Q =
+    VᵀV(t) and B = VᵀA(t)V, from BQ = QW, QᵀQ = 1.
+    """
     n, terms = len(a), linear.terms_of(a)
     first, v = _balls(linear.coefficient(a, 0))
     if not all(x.is_finite() for x in first):
@@ -100,31 +102,31 @@ def _series(a: Objects) -> tuple[Objects, Objects]:
 
 
 def float_eigenvalues(a: Any) -> Any:
-    """Of a stack of matrices."""
+    """The eigenvalues of a stack of matrices."""
     return np.linalg.eigvalsh(a)
 
 
 def float_eigenvectors(a: Any) -> Any:
-    """Of a stack of matrices."""
+    """The eigenvectors of a stack of matrices."""
     v = np.linalg.eigh(a)[1]
     along = np.array([float(t) for t in towards(a.shape[-1])]) @ v
     return v * np.where(along < 0, -1.0, 1.0)[..., None, :]
 
 
 def values_adjoint(a: Any, g: Any, v: Any, x: Any) -> tuple[Any, ...]:  # noqa: ARG001  # as all adjoints are asked
-    """V·diag(w̄)·Vᵀ."""
+    """The adjoint of the eigenvalues: V·diag(w̄)·Vᵀ."""
     vectors = a.eigenvectors(x)
     return (a.matmul(a.mul(vectors, g[None]), vectors.swapaxes(0, 1)),)
 
 
 def values_rate(a: Any, v: Any, ins: Any, rates: Any) -> Any:  # noqa: ARG001
-    """wᵢ' = vᵢᵀA'vᵢ."""
+    """The slopes of the eigenvalues: wᵢ' = vᵢᵀA'vᵢ."""
     vectors = a.eigenvectors(ins[0])
     return a.dot(vectors.swapaxes(0, 1), a.matmul(rates[0], vectors).swapaxes(0, 1))
 
 
 def _others(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Each index beside all others (n, n − 1)."""
+    """Each index with all others (n, n − 1)."""
     columns = np.array([[j for j in range(n) if j != i] for i in range(n)], np.intp).reshape(n, n - 1)
     return np.broadcast_to(np.arange(n)[:, None], columns.shape), columns
 
@@ -142,14 +144,14 @@ def _turned(a: Any, p: Any, v: Any, x: Any) -> Any:
 
 
 def vectors_adjoint(a: Any, g: Any, v: Any, x: Any) -> tuple[Any, ...]:
-    """V(F∘(VᵀV̄))Vᵀ, with F_ij = 1/(w_j − w_i) off the diagonal, and 0 on it."""
+    """The adjoint of the eigenvectors: V(F∘(VᵀV̄))Vᵀ, with F_ij = 1/(w_j − w_i) off the diagonal, and 0 on it."""
     if v.shape[0] == 1:
         return (a.mul(0, g),)
     return (a.matmul(v, _turned(a, a.matmul(v.swapaxes(0, 1), g), v, x)),)
 
 
 def vectors_rate(a: Any, v: Any, ins: Any, rates: Any) -> Any:
-    """v_j' = Σ_{i≠j} v_i·(v_iᵀA'v_j)/(w_j − w_i)."""
+    """The slopes of the eigenvectors: v_j' = Σ_{i≠j} v_i·(v_iᵀA'v_j)/(w_j − w_i)."""
     if v.shape[0] == 1:
         return a.mul(0, v)
     p = a.matmul(v.swapaxes(0, 1), a.matmul(rates[0], v))

@@ -1,4 +1,4 @@
-"""Tapes of one recording as plain data, and back: register by register the same, what they have in common once."""
+"""Tapes of one recording as plain data, and back, register by register; common instructions are stored once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verify.tape.tape import Instruction, Registers, Tape
 
 
 def as_data(tapes: Sequence[Tape]) -> dict[str, Any]:
-    """Tapes of one builder, the last the longest: what JSON holds. Raises ValueError for a parameter that has no plain form."""
+    """Tapes of one builder, the last the longest, as JSON data. Raises ValueError for a parameter without a plain form."""
     instructions = list({id(i): i for tape in tapes for i in tape.instructions}.values())
     place = {id(i): k for k, i in enumerate(instructions)}
     longest = tapes[-1]
@@ -35,7 +35,7 @@ def as_data(tapes: Sequence[Tape]) -> dict[str, Any]:
 
 
 def read(found: dict[str, Any]) -> list[Tape]:
-    """The tapes that were told. Raises LookupError, TypeError or ValueError where they are none."""
+    """The tapes from plain data. Raises LookupError, TypeError or ValueError for invalid data."""
     inputs, variables = _registers(found["inputs"]), _registers(found["variables"])
     constants = [(int(register), _number(value)) for register, value in found["constants"]]
     instructions = [
@@ -64,7 +64,7 @@ def _number(found: str) -> Number:
 
 
 def _plain(i: Instruction) -> Any:
-    """Fractions as texts."""
+    """The parameter as plain data: fractions as text."""
     if i.line is not None or not (i.parameter is None or type(i.parameter) in (int, Fraction)):
         raise ValueError(f"{i.op} with {i.parameter!r} has no plain form")
     return str(i.parameter) if isinstance(i.parameter, Fraction) else i.parameter

@@ -1,6 +1,6 @@
 """Gradients of all pieces at one point, many in one reverse sweep: for tapes with many open switches.
 
-Reverse mode in double precision with radii, with what it starts from side by side where other readings have points.
+Reverse mode in double precision with radii, with the starting registers along the axis that other evaluations use for points.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from verify.tape.reverse import Adjoints, Quantity, Slopes, sweep
 from verify.tape.tape import Instruction, Registers
 from verify.tape.vectors import UNDERFLOWN, U, Vectors, Wide, WideAdjoints, absorbing
 
-FEWEST = 16
-"""Open switches from which on they are looked at together."""
-TOGETHER = 64
-"""Registers that are started from at a time."""
+MIN_TOGETHER = 16
+"""Number of open switches from which on their slopes are computed together."""
+STARTS_TOGETHER = 64
+"""Registers to start from at a time."""
 
 
 def slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, int], starts: Sequence[tuple[int, int]]) -> list[Slopes]:
-    """Of each register, with its sign: by the variables, and by the open switches at which the tape is cut."""
+    """The slopes of each register, with its sign: in the variables, and in the open switches at which the tape is cut."""
     found: list[Slopes] = []
     near, far = _wide(thin), _wide(fat)
-    for first in range(0, len(starts), TOGETHER):
-        part = starts[first : first + TOGETHER]
+    for first in range(0, len(starts), STARTS_TOGETHER):
+        part = starts[first : first + STARTS_TOGETHER]
         exact, careful = _swept(thin, near, fat.possible, part, U), _swept(fat, far, fat.possible, part, float(fat.arithmetic.u or U))
         own, inner = (_quantities(exact, careful, np.array(registers, np.intp)) for registers in ([*variables], open_))
         found += [Slopes({variables[r]: q for r, q in entries.items()}, cut) for entries, cut in zip(own, inner, strict=True)]
@@ -72,7 +72,7 @@ def _swept(run: Run, all_: Wide, possible: Mapping[int, list[int]], starts: Sequ
 
 
 def _quantities(thin: WideAdjoints, careful: WideAdjoints, registers: NDArray[np.intp]) -> list[dict[int, Quantity]]:
-    """What has come to these registers from each start."""
+    """The adjoints of these registers from each start."""
     (near, _), (far, _) = thin.total(registers), careful.total(registers)
     off = (np.abs(far.value - near.value) + far.radius + near.radius) * (1 + 8 * U)
     size = careful.sizes[registers]

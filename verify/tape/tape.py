@@ -1,6 +1,6 @@
-"""The form: vector instructions over a flat file of registers, and the recorder that writes them.
+"""The form: vector instructions over a flat file of registers, and the builder that records them.
 
-Every register is written once. Data movement (slices, transposes, broadcasting) is done by whoever records, on arrays of register numbers.
+Every register is written once. Data movement (slices, transposes, broadcasting) is done during recording, on arrays of register numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Registers = NDArray[np.intp]
 
 
 class SourceLine(NamedTuple):
-    """The line of code that an instruction was recorded from, and the expression on it where that is known."""
+    """The line of code that an instruction was recorded from, and the expression on it if known."""
 
     file: str
     number: int
@@ -34,7 +34,7 @@ class SourceLine(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instruction:
-    """`outs` (n,) of as many elements of each operand (n,), or of a row of each (n, m) for `sum`, `dot`, `max`, `min`.
+    """`outs` (n,) from as many elements of each operand (n,), or from a row of each (n, m) for `sum`, `dot`, `max`, `min`.
 
     `matmul` writes (n, m) from (n, k) and (k, m). `max` and `min` compare the numbers of a row.
     """
@@ -51,24 +51,24 @@ class Instruction:
         return PRIMITIVES[self.op]
 
     def part(self, which: Registers | NDArray[np.bool_]) -> Instruction:
-        """Some of the outputs, with what they are made of."""
+        """The instruction for some of its outputs."""
         return Instruction(
             op=self.op, outs=self.outs[which], ins=tuple(i[which] for i in self.ins), parameter=self.parameter, line=self.line
         )
 
     @cached_property
     def elements(self) -> list[tuple[int, tuple[Any, ...]]]:
-        """By output: its register, and those of its operands, rows of them as tuples."""
+        """For each output its register, and those of its operands, rows as tuples."""
         operands = [map(tuple, r.tolist()) if r.ndim > 1 else r.tolist() for r in self.ins]
         return list(zip(self.outs.tolist(), zip(*operands, strict=True), strict=True))
 
     @cached_property
     def choices(self) -> list[tuple[int, list[tuple[int, int]]]]:
-        """By output of a switch: its register, and its pieces."""
+        """For each output of a switch its register, and its pieces."""
         return [(k, self._pieces(e)) for e, k in enumerate(self.outs.tolist())]
 
     def pieces(self, element: int) -> list[tuple[int, int]]:
-        """What a switch chooses from: registers, each with the sign that it is taken with."""
+        """The pieces of a switch: registers, each with its sign."""
         return self.choices[element][1]
 
     def _pieces(self, element: int) -> list[tuple[int, int]]:
@@ -81,14 +81,14 @@ class Instruction:
 
 
 class Definition(NamedTuple):
-    """Where a register is written: an instruction and the element of its (flattened) outputs."""
+    """The instruction that writes a register, and the element of its (flattened) outputs."""
 
     instruction: Instruction
     element: int
 
 
 class Definitions(Mapping[int, Definition]):
-    """Where each register is written, looked up in two columns: a record has tens of thousands."""
+    """The definition of each register, stored in two columns: a record has tens of thousands."""
 
     def __init__(self, instructions: Sequence[Instruction], size: int) -> None:
         self.instructions = instructions
@@ -114,12 +114,12 @@ class Definitions(Mapping[int, Definition]):
 
 
 def of_one_shape(columns: list[Registers]) -> list[Registers]:
-    """Columns, broadcast where they differ."""
+    """The columns, broadcast to one shape."""
     return columns if all(c.shape == columns[0].shape for c in columns) else [*np.broadcast_arrays(*columns)]
 
 
 def _joined(alike: Sequence[Instruction]) -> Instruction:
-    """Instructions of one operation as one."""
+    """One instruction for several of the same operation."""
     if len(alike) == 1:
         return alike[0]
     ins = tuple(np.concatenate(columns) for columns in zip(*(i.ins for i in alike), strict=True))
@@ -128,7 +128,7 @@ def _joined(alike: Sequence[Instruction]) -> Instruction:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tape:
-    """`inputs` are read in this order; `variables` are those of them that derivatives are taken by."""
+    """`inputs` are in the order in which they are passed; derivatives are taken in `variables`, some of them."""
 
     inputs: Registers
     constants: Mapping[int, Number]
@@ -139,17 +139,17 @@ class Tape:
 
     @cached_property
     def prepared(self) -> dict[Any, Any]:
-        """What readings have made ready of it, once for all their runs."""
+        """A cache of what evaluations prepare once for all their runs."""
         return {}
 
     @cached_property
     def places(self) -> Definitions:
-        """By register, what writes it; inputs and constants are not among them."""
+        """The definition of each register, without inputs and constants."""
         return Definitions(self.instructions, self.size)
 
     @cached_property
     def fused(self) -> Tape:
-        """The same registers in fewer instructions: equal operations on numbers none of which waits for another are one, as those of
+        """The same registers in fewer instructions: equal operations on numbers that do not depend on each other become one, like those of
         a loop. It has no lines of code.
         """
         level, groups = np.zeros(self.size, np.intp), dict[Any, list[Instruction]]()
@@ -163,7 +163,7 @@ class Tape:
         return found
 
     def operands(self, register: int) -> list[int]:
-        """What a register is written from; none for inputs and constants."""
+        """The operands of a register; empty for inputs and constants."""
         if register not in self.places:
             return []
         i, e = self.places[register]
@@ -173,7 +173,7 @@ class Tape:
         return [k for x in i.ins for k in np.ravel(x if i.row.form == "composite" else x[e]).tolist()]
 
     def only(self, outputs: Registers) -> Tape:
-        """The same registers, of which only those are written that these are made of."""
+        """The tape with only the instructions that these outputs depend on; registers keep their numbers."""
         needed, found = np.zeros(self.size, bool), []
         needed[outputs.ravel()] = True
         for i in reversed(self.instructions):
@@ -185,7 +185,7 @@ class Tape:
         return replace(self, instructions=tuple(found[::-1]), outputs=outputs)
 
     def behind(self, registers: Sequence[int]) -> set[int]:
-        """All registers that these are made of, they themselves included."""
+        """All registers that these depend on, including themselves."""
         seen, waiting = set(registers), list(registers)
         while waiting:
             fresh = set(self.operands(waiting.pop())) - seen
@@ -214,18 +214,20 @@ class Tape:
 
     @cached_property
     def degrees(self) -> NDArray[np.float64]:
-        """Of each register at least the degree as a polynomial in the variables, on every piece; infinite where it is none."""
+        """For each register an upper bound of its degree as a polynomial in the variables, on every piece; infinite if it is not a
+        polynomial.
+        """
         return degrees(self)
 
     @cached_property
     def operations(self) -> int:
-        """How many numbers are computed."""
+        """The number of computed numbers."""
         return sum(i.outs.size for i in self.instructions)
 
 
 def degrees(tape: Tape, possible: Mapping[int, Sequence[int]] | None = None) -> NDArray[np.float64]:
-    """Of each register at least the degree as a polynomial in the variables; infinite where it is none. Of switches the pieces that are
-    `possible`, if given, are looked at.
+    """For each register an upper bound of its degree as a polynomial in the variables; infinite if it is not a polynomial. Only the
+    `possible` pieces of switches count, if given.
     """
     found = np.zeros(tape.size)
     found[tape.variables] = 1
@@ -267,15 +269,15 @@ def _degree(i: Instruction, ins: Sequence[NDArray[np.float64]]) -> Any:
 
 COMMUTATIVE = {"add", "mul"}
 SUMS: dict[str, tuple[int, ...]] = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "sum": ()}
-"""With the signs of their operands; those of a row are all added."""
+"""The signs of the operands; all numbers of a row are added."""
 
 
 @dataclass
 class Builder(Arithmetic):
     """Records a tape: `x = b.inputs((3,))`, `y = b.exp(b.mul(2, x))`, `b.tape(outputs=y)`. Columns are arrays of register numbers.
 
-    Equal operations share one register, so that the slopes of a difference of the same kink cancel; with `shared` off each has its own, as
-    it has its own line. Nothing else is folded.
+    Equal operations share one register, so that the slopes of a difference of the same kink cancel; without `shared` each has its own
+    register and line. Nothing else is folded.
     """
 
     line: SourceLine | None = None
@@ -292,11 +294,11 @@ class Builder(Arithmetic):
 
     @property
     def length(self) -> int:
-        """How many instructions there are."""
+        """The number of instructions."""
         return len(self._instructions)
 
     def inputs(self, shape: int | tuple[int, ...] = (), *, variable: bool = True) -> Registers:
-        """Registers of an input; derivatives are taken by it if it is a `variable`."""
+        """The registers of an input, in which derivatives are taken if it is a `variable`."""
         found = self._new(int(np.prod(shape))).reshape(shape)
         self._inputs += found.ravel().tolist()
         if variable:
@@ -306,17 +308,17 @@ class Builder(Arithmetic):
         return found
 
     def given(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them are constants, or inputs that no derivatives are taken by."""
+        """Which registers are constants, or inputs that are no variables."""
         held, numbers = self._held, self._numbers
         return np.array([r in held or r in numbers for r in registers.ravel().tolist()], bool).reshape(registers.shape)
 
     def fixed(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them are constants without a name."""
+        """Which registers are rational constants."""
         numbers = self._numbers
         return np.array([isinstance(numbers.get(r), Fraction) for r in registers.ravel().tolist()], bool).reshape(registers.shape)
 
     def constants(self, values: Any) -> Registers:
-        """Registers of numbers, or of an array of them."""
+        """The registers of numbers, or of an array of them."""
         if isinstance(values, (str, Fraction)):
             return np.asarray(self._constant(values), np.intp)
         given = np.asarray(values)
@@ -324,7 +326,7 @@ class Builder(Arithmetic):
         return np.array(found, np.intp).reshape(given.shape)
 
     def _plain(self, value: float) -> int:
-        """That of a float or a whole number, which is found faster than a fraction."""
+        """The register of a float or a whole number, which is found faster than a fraction."""
         if value not in self._floats:
             self._floats[value] = self._constant(value)
         return self._floats[value]
@@ -345,13 +347,13 @@ class Builder(Arithmetic):
         return self._constants[key]
 
     def number(self, x: Any) -> Number | None:
-        """The number that a register (or Python's number) is; None where it is none, or there are several."""
+        """The value of a constant's register (or a Python number); None for other registers, and for several."""
         if not isinstance(x, (np.ndarray, np.integer)):
             return x if isinstance(x, str) else Fraction(x)
         return self._numbers.get(int(x.item())) if x.size == 1 else None
 
     def column(self, x: Any) -> Registers:
-        """Registers, which are numpy's integers, as they are; Python's numbers and numpy's floats as constants."""
+        """The registers of a column: numpy integers are registers, Python numbers and numpy floats constants."""
         return np.asarray(x) if isinstance(x, (np.ndarray, np.integer)) and x.dtype == np.intp else self.constants(x)
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Registers:
@@ -381,7 +383,7 @@ class Builder(Arithmetic):
         return np.array([self._known[key] for key in keys], np.intp).reshape(shape)
 
     def _single(self, row: Primitive, ins: Sequence[int], parameter: Any) -> Registers:
-        """One output, without what arrays cost."""
+        """The register of one output, without the cost of arrays."""
         key: Any = (row.name, parameter, *(sorted(ins) if row.name in COMMUTATIVE else ins)) if self.shared else (self.length, 0)
         if key not in self._known:
             outs = self._new(1)
@@ -404,7 +406,7 @@ class Builder(Arithmetic):
         return [(row.name, parameter, *t) for t in tuples]
 
     def _whole(self, row: Primitive, columns: Sequence[Registers], parameter: Any) -> Registers:
-        """One instruction on whole matrices."""
+        """The registers of one instruction on whole matrices."""
         shape = row.shape(*(c.shape for c in columns)) if row.shape else (columns[0].shape[0], columns[1].shape[1])
         key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns)) if self.shared else (len(self._instructions),)
         if key not in self._known:
@@ -422,11 +424,11 @@ class Builder(Arithmetic):
         self._instructions.append(Instruction(op=row.name, outs=outs, ins=ins, parameter=parameter, line=self.line))
 
     def has_recorded(self, operations: Container[str]) -> bool:
-        """Whether one of these has been recorded, be it needed or not."""
+        """Whether one of these operations has been recorded, needed or not."""
         return any(i.op in operations for i in self._instructions)
 
     def tape(self, outputs: Any, *, variables: Registers | None = None) -> Tape:
-        """What has been recorded, without the instructions that the outputs do not need."""
+        """The recorded tape, without instructions that the outputs do not need."""
         outs = self.column(outputs)
         return Tape(
             inputs=np.array(self._inputs, np.intp),
@@ -450,7 +452,7 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
 
 
 def _of_these(i: Instruction, asked: NDArray[np.bool_]) -> Instruction:
-    """What writes at least these of its outputs: of a matrix whole rows and columns."""
+    """The instruction, restricted to these outputs if possible: for a matrix to whole rows and columns."""
     if asked.all() or i.row.form == "composite":
         return i
     if i.row.form != "matrix":
@@ -460,7 +462,7 @@ def _of_these(i: Instruction, asked: NDArray[np.bool_]) -> Instruction:
 
 
 class Addend(NamedTuple):
-    """A register that an output is a sum of, how often it is in it (`net`), and how often it is added or taken away (`gross`)."""
+    """A summand of an output, with its net count (`net`), and how often it is added or subtracted (`gross`)."""
 
     register: int
     net: int
@@ -468,10 +470,10 @@ class Addend(NamedTuple):
 
 
 def additive(tape: Tape, output: int) -> list[Addend]:
-    """What an output is a sum of, as written; each register once."""
+    """The summands of an output, as written; each register once."""
     weights, waiting, found = {output: (1, 1)}, [-output], []
     while waiting:
-        r = -heappop(waiting)  # the latest first: all that it is added to has been seen
+        r = -heappop(waiting)  # the latest first: everything that it is added to is done
         net, gross = weights.pop(r)
         place = tape.places.get(r)
         if place is None or place.instruction.op not in SUMS:

@@ -1,10 +1,11 @@
-"""A tape in double precision at many points at once, each number with a radius: some twenty times as fast as balls, and as rigorous.
+"""Evaluates a tape in double precision at many points at once, each number with an error radius: some twenty times as fast as balls, and as
+rigorous.
 
-A number is `value ± radius`, and what is true lies between. Radii are summed with what the functions of numpy and scipy err by
-(`Primitive.roundings`, as the table's tests find it), and rounded up. Where a number is not finite, or a radius cannot be told, the
-radius is infinite: that claims nothing.
-Source: the midpoint-radius arithmetic of S. M. Rump, Fast and parallel interval arithmetic, BIT 39 (1999), with the roundings bounded
-a priori instead of by directed modes.
+The true number lies in `value ± radius`. Radii add up the errors of numpy's and scipy's functions (`Primitive.roundings`, confirmed by the
+table's tests), and are rounded up. Where a number is not finite, or no radius is known, the radius is infinite, which claims nothing.
+
+Source: the midpoint-radius arithmetic of S. M. Rump, Fast and parallel interval arithmetic, BIT 39 (1999), with the roundings bounded a
+priori instead of by directed modes.
 """
 
 from __future__ import annotations
@@ -25,71 +26,80 @@ from verify.tape.tape import Instruction, Registers, Tape
 Floats = NDArray[np.float64]
 U = unit_roundoff("float64")
 TINY = 4 * smallest_normal("float64")
-"""What underflow may cost a product, a quotient or a function, wherever subnormals go."""
+"""Bound of the underflow error of a product, a quotient or a function, with or without subnormals."""
 UNDERFLOWN = 2.0**-960
-"""What many products of nothing are charged with for underflow: it is nothing."""
-UP = 1 + 64 * U
+"""Bound of the accumulated underflow errors of many products that are 0."""
+ROUND_UP = 1 + 64 * U
 """Rounds a radius up: at most 32 operations make one, each of which errs by U."""
+Roundoff = float | Floats
+"""A unit roundoff, or one for each point."""
 
 
 @dataclass(slots=True, eq=False)
 class Wide:
-    """Numbers with radii; the last axis is the points. (A frozen class would take twice as long to make as some of them to compute.)"""
+    """Numbers with radii; the points are along the last axis. (A frozen class would take twice as long to construct as some of them to
+    compute.)
+    """
 
     value: Floats
     radius: Floats
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the values."""
+        """The shape of the values."""
         return self.value.shape
 
     def __getitem__(self, which: Any) -> Wide:
         return Wide(self.value[which], self.radius[which])
 
     def reshape(self, *shape: int) -> Wide:
-        """In another form."""
+        """The numbers in another shape."""
         return Wide(self.value.reshape(shape), self.radius.reshape(shape))
 
     def swapaxes(self, a: int, b: int) -> Wide:
-        """With two axes exchanged."""
+        """The numbers with two axes exchanged."""
         return Wide(self.value.swapaxes(a, b), self.radius.swapaxes(a, b))
 
     def spread(self, shape: tuple[int, ...]) -> Wide:
-        """Broadcast."""
+        """The numbers broadcast to a shape."""
         return self if self.value.shape == shape else Wide(np.broadcast_to(self.value, shape), np.broadcast_to(self.radius, shape))
 
     @property
     def size(self) -> Floats:
-        """At least the size of whatever the number may be."""
-        return np.asarray((np.abs(self.value) + self.radius) * UP)
+        """An upper bound of the absolute value."""
+        return np.asarray((np.abs(self.value) + self.radius) * ROUND_UP)
 
 
 def _up(radius: Any) -> Any:
-    return radius * UP
+    return radius * ROUND_UP
 
 
-def _add(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
+def _rounded(near: Any, rounds: Any, u: Roundoff) -> Floats:
+    """How far the floats nearest to numbers are off where they are rounded: a number that no float is near has 0."""
+    return np.where(rounds, u * np.abs(near) * (1 + 4 * U) + TINY, 0.0)
+
+
+def _add(x: Wide, y: Wide, v: Floats, u: Roundoff) -> Floats:
     return x.radius + y.radius + u * np.abs(v)
 
 
-def _mul(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
+def _mul(x: Wide, y: Wide, v: Floats, u: Roundoff) -> Floats:
     return np.abs(x.value) * y.radius + (np.abs(y.value) + y.radius) * x.radius + u * np.abs(v) + TINY
 
 
-def _div(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
+def _div(x: Wide, y: Wide, v: Floats, u: Roundoff) -> Floats:
     """(x + δ)/(y + ε) − x/y = (δ − ε·x/y)/(y + ε)."""
     least = (np.abs(y.value) * (1 - 2 * U) - y.radius) * (1 - 2 * U)
     moved = x.radius + (np.abs(v) * (1 + 2 * U) + TINY) * y.radius + np.where(y.radius > 0, TINY, 0.0)
     return np.asarray(np.where(least > 0, moved / least + u * np.abs(v) + TINY, np.inf))
 
 
-def _square(x: Wide, v: Floats, u: float) -> Floats:
+def _square(x: Wide, v: Floats, u: Roundoff) -> Floats:
     return (2 * np.abs(x.value) + x.radius) * x.radius + u * np.abs(v) + TINY
 
 
 def _lipschitz(bound: Callable[[Floats, Floats], Any]) -> Callable[..., Floats]:
-    """Where |f'| on x ± r is at most `bound(x, r)`."""
+    """The radius of a function with |f'| ≤ `bound(x, r)` on x ± r."""
 
     def radius(x: Wide, charged: Floats) -> Floats:
         return np.asarray(np.where(x.radius == 0, 0.0, bound(x.value, x.radius) * x.radius) + charged)
@@ -98,7 +108,7 @@ def _lipschitz(bound: Callable[[Floats, Floats], Any]) -> Callable[..., Floats]:
 
 
 def _greater(f: Callable[[Floats], Any]) -> Callable[[Floats, Floats], Any]:
-    """The greater of f's sizes at both ends, with what it errs by: of a slope that is monotone, or a sum of such."""
+    """The greater absolute value of f at both ends, with its error: a bound for a slope that is monotone, or a sum of such."""
     return lambda x, r: np.maximum(np.abs(f(x - r)), np.abs(f(x + r))) * (1 + 64 * U) + 16 * U
 
 
@@ -109,17 +119,17 @@ SLOPES: dict[str, Callable[[Floats, Floats], Any]] = {
     "log": lambda x, r: np.where(x > r, 1 / (x - r), np.inf) * (1 + 8 * U),
     "lgamma": lambda x, r: np.where(x - r > 0, _greater(PRIMITIVES["digamma"].floats)(x, r), np.inf),
 }
-"""Bounds of the slopes of what is not monotone."""
+"""Bounds of the slopes of functions that are not monotone."""
 
 
 def _tan(x: Wide, charged: Floats) -> Floats:
-    """tan(x + δ) − tan x = sin δ / (cos x cos(x + δ)), and |cos(x + δ)| ≥ |cos x| − r."""
+    """The radius of the tangent: tan(x + δ) − tan x = sin δ / (cos x cos(x + δ)), and |cos(x + δ)| ≥ |cos x| − r."""
     c = np.abs(np.cos(x.value)) * (1 - 16 * U)
     return np.asarray(np.where(c > 2 * x.radius, x.radius / (c * (c - x.radius)) * (1 + 16 * U), np.inf) + charged)
 
 
 def _atan2(y: Wide, x: Wide, charged: Floats) -> Floats:
-    """The angle moves by at most the asin of the distance over the modulus, where the axis is not crossed: x > 0."""
+    """The radius of the angle: it changes by at most the asin of the distance over the modulus, if the axis is not crossed: x > 0."""
     moved, modulus = np.hypot(x.radius, y.radius), np.hypot(x.value, y.value) * (1 - 8 * U)
     turned = np.where(modulus > 2 * moved, 1.05 * moved / modulus, np.inf)
     return np.asarray(np.where((x.value - x.radius > 0) | (moved == 0), turned, np.inf) + charged)
@@ -127,19 +137,20 @@ def _atan2(y: Wide, x: Wide, charged: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Vectors(Arithmetic):
-    """Columns are `Wide`. With a greater unit roundoff `u` than that of the floats the radii are those of careful code in another dtype."""
+    """Columns are `Wide`. With a unit roundoff `u` greater than that of the floats, the radii are those of
+    careful code in another dtype.
+    """
 
     points: int = 1
-    u: float = U
+    u: Roundoff = U
 
     def number(self, value: Any) -> Wide:
         """A number, at every point, with its rounding where it has one."""
         near = nearest(value)
-        radius = 0.0 if is_held(value) else self.u * abs(near) * (1 + 4 * U) + TINY
-        return Wide(np.full((1, 1), near), np.full((1, 1), radius))
+        return Wide(np.full((1, 1), near), np.atleast_2d(_rounded(near, not is_held(value), self.u)))
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Wide:
-        """Values as floats compute them, radii that contain the truth."""
+        """The values as floats compute them, with radii that contain the truth."""
         wide = [x if isinstance(x, Wide) else self.number(x) for x in ins]
         if row.form == "elementwise" and len(wide) > 1 and any(x.shape != wide[0].shape for x in wide):
             shape = np.broadcast_shapes(*(x.shape for x in wide))
@@ -183,14 +194,16 @@ class Vectors(Arithmetic):
         return np.asarray(radius * (1 + gamma(4 * k, self.u)))
 
     def _function(self, row: Primitive, ins: Sequence[Wide], v: Floats, parameter: Any) -> Floats:
-        """Monotone functions by their values at the ends, others by a bound on the slope; and what the library errs by."""
+        """The radius of a function: from its values at the ends if it is monotone, otherwise from a bound on its slope; plus the library's
+        error.
+        """
 
         def charged(value: Floats, *at: Floats) -> Floats:
             size = np.abs(value) if row.size is None else row.size(np.abs(value), *map(np.abs, at))
             return np.asarray(row.rounded(parameter) * self.u * size * (1 + 16 * U) + TINY)
 
         if row.name == "round_to":
-            unit = max(self.u, unit_roundoff(parameter))
+            unit = np.maximum(self.u, unit_roundoff(parameter))
             return np.asarray(ins[0].radius + unit * (np.abs(ins[0].value) + ins[0].radius) + smallest_normal(parameter))
         own = charged(v, *(x.value for x in ins))
         if row.name == "tan":
@@ -220,7 +233,7 @@ class Vectors(Arithmetic):
         return np.asarray(np.where(still, own, np.where(np.isnan(reach), np.inf, reach)))
 
     def _corners(self, row: Primitive, ins: Sequence[Wide], parameter: Any) -> list[tuple[Floats, ...]] | None:
-        """The ends between which a function takes its values; None where they are not known to bound it."""
+        """The ends between which a function takes its values; None where they do not bound it."""
         low, high = ([np.nextafter(x.value - x.radius, -np.inf) for x in ins], [np.nextafter(x.value + x.radius, np.inf) for x in ins])
         if row.name == "pow":
             base = np.where(low[0] >= 0, low[0], np.nan)
@@ -238,7 +251,9 @@ class Vectors(Arithmetic):
         return [tuple(low), tuple(high)]
 
     def _powers(self, low: Floats, high: Floats, c: Any) -> list[tuple[Floats, ...]]:
-        """An even power falls and rises; an odd one is monotone; a negative one jumps at 0; a fraction needs what is not negative."""
+        """The ends of a power: an even one falls and rises; an odd one is monotone; a negative one has a pole at 0; a fractional one needs
+        a nonnegative base.
+        """
         if c.denominator != 1:
             return [(np.where(low >= 0 if c > 0 else low > 0, low, np.nan),), (high,)]
         crossing = (low <= 0) & (high >= 0)
@@ -249,23 +264,23 @@ class Vectors(Arithmetic):
 
 @dataclass(frozen=True, kw_only=True)
 class Lanes:
-    """All registers at n points: `values` and `radii` (size, n). A truth is 1, 0, or open: 0 with an infinite radius."""
+    """All registers at n points: `values` and `radii` (size, n). A truth value is 1, 0, or open: 0 with an infinite radius."""
 
     tape: Tape
     values: Floats
     radii: Floats
-    u: float = U
+    u: Roundoff = U
     chosen: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     """By the first output of an instruction of switches, which pieces may be taken: (pieces, outputs, n)."""
 
     def gather(self, registers: Registers) -> Wide:
-        """A column."""
+        """The column of these registers."""
         return Wide(self.values[registers], self.radii[registers])
 
 
-def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: float = U) -> Lanes:
+def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: Roundoff = U) -> Lanes:
     """All registers for inputs (inputs, n) of float64, each known up to its radius; with a unit roundoff `u`, at least that of float64, the
-    radii are what careful code in such a dtype may be off by.
+    radii are what careful code in such a dtype may be off by; `u` may be another at each point.
     """
     points, tape = np.asarray(inputs, np.float64), tape.fused
     n = points.shape[1]
@@ -288,15 +303,13 @@ def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: float = U) -> Lanes:
     return lanes
 
 
-def _constants(tape: Tape, u: float) -> tuple[Registers, Wide]:
-    """The registers of a tape's numbers, and these: made once for all runs."""
-    key = "numbers", u
-    if key not in tape.prepared:
-        numbers = [Vectors(1, u).number(value) for value in tape.constants.values()]
-        column = [np.concatenate([getattr(x, part) for x in numbers]) if numbers else np.zeros((0, 1)) for part in ("value", "radius")]
-        tape.prepared[key] = np.array([*tape.constants], np.intp), Wide(*column)
-    found: tuple[Registers, Wide] = tape.prepared[key]
-    return found
+def _constants(tape: Tape, u: Roundoff) -> tuple[Registers, Wide]:
+    """The registers of a tape's numbers, and these."""
+    if "numbers" not in tape.prepared:
+        numbers = np.reshape([(nearest(value), not is_held(value)) for value in tape.constants.values()], (-1, 2))
+        tape.prepared["numbers"] = np.array([*tape.constants], np.intp), numbers[:, :1], numbers[:, 1:] > 0
+    registers, near, rounds = tape.prepared["numbers"]
+    return registers, Wide(near, _rounded(near, rounds, u))
 
 
 def _truths(i: Instruction, ins: Sequence[Wide]) -> Wide:
@@ -305,7 +318,7 @@ def _truths(i: Instruction, ins: Sequence[Wide]) -> Wide:
 
 
 def _surely(i: Instruction, ins: Sequence[Wide]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The points at which it certainly holds, and those at which it may."""
+    """The points at which a condition certainly holds, and those at which it may."""
     if i.op in COMPARISONS:
         x, y = ins if i.op in ("lt", "le") else ins[::-1]
         reach = _up(x.radius + y.radius)
@@ -323,7 +336,7 @@ def _surely(i: Instruction, ins: Sequence[Wide]) -> tuple[NDArray[np.bool_], NDA
 
 
 def _choose(lanes: Lanes, i: Instruction, ins: Sequence[Wide]) -> Wide:
-    """The value of a switch; which pieces may be taken is noted, by output."""
+    """The value of a switch; its possible pieces are noted, by output."""
     if i.op == "where":
         truth, x, y = ins
         open_, first = truth.radius > 0, truth.value == 1
@@ -331,7 +344,7 @@ def _choose(lanes: Lanes, i: Instruction, ins: Sequence[Wide]) -> Wide:
         low, high = np.minimum(x.value - x.radius, y.value - y.radius), np.maximum(x.value + x.radius, y.value + y.radius)
         decided = Wide(np.where(first, x.value, y.value), np.where(first, x.radius, y.radius))
         middle = low / 2 + high / 2
-        hull = np.maximum(np.abs(high - middle), np.abs(middle - low)) * UP + U * np.abs(middle) * 8 + TINY
+        hull = np.maximum(np.abs(high - middle), np.abs(middle - low)) * ROUND_UP + U * np.abs(middle) * 8 + TINY
         found = Wide(np.where(open_, middle, decided.value), np.where(open_, hull, decided.radius))
     elif i.op == "abs":
         (x,) = ins
@@ -346,7 +359,7 @@ def _choose(lanes: Lanes, i: Instruction, ins: Sequence[Wide]) -> Wide:
         may = np.moveaxis(reach >= floor[:, None], 1, 0)  # (pieces, outs, n)
         top = v.max(1)
         ceiling = np.nextafter((v + r).max(1), np.inf)
-        radius = np.where((r == 0).all(1), 0.0, np.maximum(ceiling - top, top - floor) * UP)
+        radius = np.where((r == 0).all(1), 0.0, np.maximum(ceiling - top, top - floor) * ROUND_UP)
         found = Wide(flip * top, radius)
     bad = ~np.isfinite(found.radius)
     lanes.chosen[int(i.outs[0])] = may if i.op in ("where", "abs") else _once(may, i.ins[0])
@@ -354,7 +367,7 @@ def _choose(lanes: Lanes, i: Instruction, ins: Sequence[Wide]) -> Wide:
 
 
 def _once(may: NDArray[np.bool_], rows: Registers) -> NDArray[np.bool_]:
-    """Which pieces (pieces, outs, n) may be taken, each register of a row once."""
+    """The possible pieces (pieces, outs, n), with each register of a row counted once."""
     for e, row in enumerate(rows.tolist()):
         if len(set(row)) < len(row):
             for p, r in enumerate(row):
@@ -366,7 +379,7 @@ def _once(may: NDArray[np.bool_], rows: Registers) -> NDArray[np.bool_]:
 
 
 def _pieces(i: Instruction) -> list[tuple[Registers, int]]:
-    """What all elements of a switch choose from: columns of registers, each with its sign."""
+    """The pieces of all elements of a switch: columns of registers, each with its sign."""
     if i.op == "abs":
         return [(i.ins[0], 1), (i.ins[0], -1)]
     return [(i.ins[1], 1), (i.ins[2], 1)] if i.op == "where" else [(r, 1) for r in i.ins[0].T]
@@ -374,11 +387,11 @@ def _pieces(i: Instruction) -> list[tuple[Registers, int]]:
 
 @dataclass
 class WideAdjoints:
-    """Sums of parts at each register, with radii and with what their additions may have lost."""
+    """The sums of adjoints at each register, with radii and with the rounding errors of the additions."""
 
     registers: int
     points: int
-    u: float = U
+    u: Roundoff = U
     values: Floats = field(init=False)
     radii: Floats = field(init=False)
     sizes: Floats = field(init=False)
@@ -389,7 +402,7 @@ class WideAdjoints:
         self.counts = np.zeros(self.registers, np.intp)
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:  # noqa: ARG002  # sizes are those of the parts
-        """One more part for each of these registers."""
+        """Adds a summand to each of these registers."""
         size = np.abs(parts.value)
         distinct = len(set(registers.tolist())) == len(registers)
         for store, part in ((self.values, parts.value), (self.radii, parts.radius), (self.sizes, size)):
@@ -400,7 +413,7 @@ class WideAdjoints:
         np.add.at(self.counts, registers, 1)
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
-        """Which of them anything has come to."""
+        """Which of these registers have an adjoint."""
         return np.asarray(self.counts[registers] > 0)
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
@@ -410,25 +423,25 @@ class WideAdjoints:
         if (counts > 1).any():
             of_many = (counts - 1) * self.u * (1 + 2 * counts * self.u) * self.sizes[registers]
             radius = radius + np.where(counts > 2, of_many, np.where(counts == 2, self.u * (1 + 2 * self.u) * np.abs(value), 0.0))
-        radius = radius * UP
+        radius = radius * ROUND_UP
         known = np.isfinite(value) & np.isfinite(radius)
         return (Wide(value, radius) if known.all() else Wide(np.where(known, value, 0.0), np.where(known, radius, np.inf))), None
 
 
 def absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
-    """A product that is nothing where nothing arrives: of a piece that is not taken the slope need not exist."""
+    """A product that is 0 where the adjoint is 0: a piece that is not taken need not have a slope."""
     found = a.mul(g, p)
     nothing = (g.value == 0) & (g.radius == 0)
     return Wide(np.where(nothing, 0.0, found.value), np.where(nothing, 0.0, found.radius)) if nothing.any() else found
 
 
 def gradient(lanes: Lanes, output: int) -> Wide:
-    """The slopes (variables, n) of one output. Where switches are open, intervals that contain all that may be chosen."""
+    """The slopes (variables, n) of one output. Where switches are open, intervals that contain all possible ones."""
     return slopes(lanes, output)[0]
 
 
 def slopes(lanes: Lanes, output: int) -> tuple[Wide, NDArray[np.bool_]]:
-    """The same, and at which points (n,) the output depends on an open switch."""
+    """The slopes (variables, n) of one output, and at which points (n,) it depends on an open switch."""
     tape, n = lanes.tape, lanes.values.shape[1]
     adjoints, a, met = WideAdjoints(tape.size, n, lanes.u), Vectors(n, lanes.u), np.zeros(n, bool)
     adjoints.add(np.array([output]), Wide(np.ones((1, n)), np.zeros((1, n))), None)

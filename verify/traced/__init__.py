@@ -1,4 +1,4 @@
-"""Code as a formula: what it computes is recorded while it runs, as a tape like any other formula's."""
+"""Code as a formula: its computation is recorded while it runs, as a tape like any other formula's."""
 
 from __future__ import annotations
 

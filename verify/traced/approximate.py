@@ -1,6 +1,6 @@
-"""The quick look at a record: its value and slopes at many points at once, in double precision with radii.
+"""A record's value and slopes at many points at once, in double precision with error radii.
 
-An answer that is far within what rounding explains needs no balls.
+An answer well within what rounding explains needs no balls.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from verify.traced.record import Record
 Floats = NDArray[np.float64]
 
 MOST_NUMBERS = 1 << 24
-"""Numbers that are held at a time: registers at points."""
+"""Most numbers held at a time: registers times points."""
 ADDED = 7
-"""Additions that are charged to what one sum is: see `Point.value`."""
+"""Additions charged to the reordering of one sum: see `Point.value`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Approximate:
-    """A number is `value` ± `radius`, and `careful` code, with its inputs as it may have shifted them, is no farther from it than that;
-    `size` is that of its terms. All are (n,), of a value at n points or of the entries of one gradient.
+    """A number is `value` ± `radius`; `careful` bounds the distance of careful code, whose inputs may have been shifted, from it; `size` is
+    that of its terms. All are (n,): for a value at n points, or for the entries of one gradient.
     """
 
     value: Floats
@@ -36,17 +36,19 @@ class Approximate:
     size: Floats
 
     def off(self, answer: Floats) -> Floats:
-        """At most how far the answers are from the truth."""
+        """An upper bound of the distance of the answers from the truth."""
         return np.asarray(np.abs(answer - self.value) + self.radius)
 
     def explains(self, answer: Floats) -> bool:
-        """Whether careful code may well answer that: certainly, and without any slack."""
+        """Whether careful code may give this answer: certainly, and without any slack."""
         return bool(np.all(self.off(answer) <= self.careful))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ApproximateGradient:
-    """The gradient at a point; whether it is on a kink, or so near to one that careful code may be, and the pieces of all switches."""
+    """The gradient at a point; whether the point is on a kink, or so near that careful code may be; and the
+    active pieces of all switches.
+    """
 
     gradient: Approximate
     kinked: bool
@@ -55,49 +57,60 @@ class ApproximateGradient:
 
 
 def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[Approximate, list[Hashable]]:
-    """Of inputs (inputs, n), each of which careful code may have `moved` by so much; and which pieces are taken at each point."""
+    """The values at the points `inputs` (inputs, n), each of which careful code may have `moved` by this share of its size; and the active
+    pieces at each point.
+    """
     tape, output = record.tape, record.output
-    most = max(1, MOST_NUMBERS // tape.size)
+    most = max(1, MOST_NUMBERS // (2 * tape.size))
     found, patterns = [], list[Hashable]()
     for first in range(0, inputs.shape[1], most):
         part = inputs[:, first : first + most]
-        thin, fat = vectors.run(tape, part), vectors.run(tape, part, moved[:, None] * np.abs(part), u)
+        n, lanes = part.shape[1], _exact_and_careful(tape, part, moved, u)
         terms = _terms(tape, output)
-        size = np.sum([gross * np.abs(thin.values[r]) for r, gross in terms], axis=0)
-        careful = fat.radii[output] + gamma(ADDED, u) * size
-        found.append((thin.values[output], thin.radii[output], careful, size))
-        patterns += [_pattern(fat, k) for k in range(part.shape[1])]
+        size = np.sum([gross * np.abs(lanes.values[r, :n]) for r, gross in terms], axis=0)
+        careful = lanes.radii[output, n:] + gamma(ADDED, u) * size
+        found.append((lanes.values[output, :n], lanes.radii[output, :n], careful, size))
+        patterns += [_pattern(lanes, n + k) for k in range(n)]
     value, radius, careful, size = map(np.concatenate, zip(*found, strict=True))
     return Approximate(value=value, radius=radius, careful=careful, size=size), patterns
 
 
 def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> ApproximateGradient:
     """Of one point, inputs (inputs,)."""
-    tape, output, x = record.tape, record.output, inputs[:, None]
-    thin, fat = vectors.run(tape, x), vectors.run(tape, x, moved[:, None] * np.abs(x), u)
-    near, _ = vectors.slopes(thin, output)
-    far, kinked = vectors.slopes(fat, output)
-    size = np.abs(near.value[:, 0])
-    careful = np.sum(far.radius[:, 0]) + gamma(ADDED, u) * size  # an entry may be computed from the others
-    gradient = Approximate(value=near.value[:, 0], radius=near.radius[:, 0], careful=careful, size=size)
-    return ApproximateGradient(gradient=gradient, kinked=bool(kinked[0]), pattern=_pattern(fat, 0), lines=_taken(tape, fat))
+    tape, output = record.tape, record.output
+    lanes = _exact_and_careful(tape, inputs[:, None], moved, u)
+    found, kinked = vectors.slopes(lanes, output)
+    value, (radius, may_err) = found.value[:, 0], found.radius.T
+    size = np.abs(value)
+    careful = np.sum(may_err) + gamma(ADDED, u) * size  # an entry may be computed from the others
+    gradient = Approximate(value=value, radius=radius, careful=careful, size=size)
+    return ApproximateGradient(gradient=gradient, kinked=bool(kinked[1]), pattern=_pattern(lanes, 1), lines=_taken(tape, lanes, 1))
+
+
+def _exact_and_careful(tape: Tape, inputs: Floats, moved: Floats, u: float) -> vectors.Lanes:
+    """All registers at exact inputs (inputs, n), and then at the same n points again, with the radii of careful code in a dtype of unit
+    roundoff `u`, which may have `moved` each input by so much of its size. One run costs half of what two do.
+    """
+    exact = np.zeros_like(inputs)
+    both, radii = np.concatenate([inputs, inputs], axis=1), np.concatenate([exact, moved[:, None] * np.abs(inputs)], axis=1)
+    return vectors.run(tape, both, radii, np.repeat([vectors.U, u], inputs.shape[1]))
 
 
 def denoted(tape: Tape, inputs: Floats) -> tuple[Floats, Floats]:
-    """What the outputs of a tape are, and within which radii."""
+    """The values of a tape's outputs, and their error radii."""
     found = vectors.run(tape, inputs[:, None])
     return found.values[tape.outputs, 0], found.radii[tape.outputs, 0]
 
 
-def _taken(tape: Tape, lanes: vectors.Lanes) -> frozenset[tuple[Hashable, int]]:
-    """Which pieces are taken on each line of code, whichever of its runs or numbers take them."""
+def _taken(tape: Tape, lanes: vectors.Lanes, k: int) -> frozenset[tuple[Hashable, int]]:
+    """Which pieces are taken at the k-th point on each line of code, whichever of its runs or numbers take them."""
     pieces: dict[int, list[int]] = {}
     for i in lanes.tape.instructions:
         if i.row.form == "switch":
-            may = lanes.chosen[int(i.outs[0])][..., 0]
-            pieces |= {int(k): np.flatnonzero(may[:, e]).tolist() for e, k in enumerate(i.outs.tolist())}
+            may = lanes.chosen[int(i.outs[0])][..., k]
+            pieces |= {out: np.flatnonzero(may[:, e]).tolist() for e, out in enumerate(i.outs.tolist())}
     lines = ((i.line, i.outs.tolist()) for i in tape.instructions if i.row.form == "switch")
-    return frozenset((line, p) for line, outs in lines for k in outs for p in pieces[k])
+    return frozenset((line, p) for line, outs in lines for out in outs for p in pieces[out])
 
 
 def _terms(tape: Tape, output: int) -> list[tuple[int, int]]:

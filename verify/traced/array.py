@@ -1,4 +1,4 @@
-"""Arrays that compute as numpy's do and record what is computed: beside each number stands its register."""
+"""Arrays that compute like numpy's and record the computation: each number has a register."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from verify.tape.tape import Registers
 from verify.traced.recorder import Recorder
 
 BINARY, REMAINDERS = dis.opmap["BINARY_OP"], (6, 19)
-"""The instruction of CPython's operators, and its arguments for % and %=."""
+"""The bytecode instruction of CPython's operators, and its arguments for % and %=."""
 
 
 class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
-    """What numbers (`Traced`) and truths (`Truths`) have in common: `values` as numpy has them, an array or a single number, and their
-    `registers`, in arrays of the same shape. Views of the one are views of the other.
+    """The base of numbers (`Traced`) and truth values (`Truths`): `values` as in numpy, an array or a single number, and their `registers`,
+    in arrays of the same shape. Views of one are views of the other.
     """
 
     __slots__ = ("recorder", "registers", "values")
@@ -30,7 +30,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         self.registers = registers.copy() if isinstance(values, np.generic) else registers
 
     def like(self, values: Any, registers: Registers) -> Any:
-        """Other numbers of the same record."""
+        """Other numbers on the same record."""
         return type(self)(self.recorder, values, np.asarray(registers, np.intp))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -49,54 +49,54 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As numpy has it."""
+        """See numpy."""
         return np.shape(self.values)
 
     @property
     def ndim(self) -> int:
-        """As numpy has it."""
+        """See numpy."""
         return int(np.ndim(self.values))
 
     @property
     def size(self) -> int:
-        """As numpy has it."""
+        """See numpy."""
         return int(np.size(self.values))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """As numpy has it."""
+        """See numpy."""
         found: np.dtype[Any] = self.values.dtype
         return found
 
     @property
     def nbytes(self) -> int:
-        """As numpy has it."""
+        """See numpy."""
         return int(self.values.nbytes)
 
     @property
     def itemsize(self) -> int:
-        """As numpy has it."""
+        """See numpy."""
         return int(self.values.itemsize)
 
     @property
     def flags(self) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.values.flags
 
     @property
     def T(self) -> Any:  # numpy's name
-        """As numpy has it."""
+        """See numpy."""
         return self.transpose()
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """As numpy has it."""
+        """See numpy."""
         found: tuple[int, ...] = self.values.strides
         return found
 
     @property
     def flat(self) -> Flat:
-        """Its entries in C order."""
+        """The entries in C order."""
         return Flat(self)
 
     @flat.setter
@@ -129,53 +129,53 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return self.like(self.values[at], self.registers[at])
 
     def moved(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What a function gives that moves entries and computes nothing."""
+        """The result of a function that moves entries and computes nothing."""
         return self.like(f(self.values, *args, **kwargs), f(self.registers, *args, **kwargs))
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(lambda a: np.asarray(a).reshape(*shape, **options))
 
     def transpose(self, *axes: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(lambda a: np.asarray(a).transpose(*axes))
 
     def ravel(self, *order: Any, **options: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(lambda a: np.asarray(a).ravel(*order, **options))
 
     def flatten(self, *order: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(lambda a: np.asarray(a).flatten(*order))
 
     def squeeze(self, *axis: Any, **options: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.squeeze, *axis, **options)
 
     def swapaxes(self, a: int, b: int) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.swapaxes, a, b)
 
     def repeat(self, *args: Any, **kwargs: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.repeat, *args, **kwargs)
 
     def take(self, *args: Any, **kwargs: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.take, *args, **kwargs)
 
     def diagonal(self, *args: Any, **kwargs: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.diagonal, *args, **kwargs)
 
     def copy(self, *_: Any, **__: Any) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return self.moved(np.copy)
 
     __copy__ = copy
 
     def symmetrised(self) -> Any:
-        """Half of the sum of a matrix and its transpose, which nobody's code has added. Of symmetric numbers it is no other number."""
+        """Half the sum of a matrix and its transpose, for the suite's use. For symmetric numbers it changes nothing."""
         self.recorder.b.line = None
         turned, b = np.swapaxes(self.registers, -1, -2), self.recorder.b
         return self.like((self.values + np.swapaxes(self.values, -1, -2)) / 2, b.mul(b.add(self.registers, turned), 0.5))
@@ -188,7 +188,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class Flat:
-    """A view of all entries in a row."""
+    """A view of all entries in one row."""
 
     def __init__(self, x: Any) -> None:
         self.x = x
@@ -210,7 +210,7 @@ class Flat:
 
 
 class Truths(Recorded):
-    """What comparisons of recorded numbers come to: three-valued on the tape, open where the numbers are equal."""
+    """The results of comparing recorded numbers: three-valued on the tape, open where the numbers are equal."""
 
     __slots__ = ()
 
@@ -218,12 +218,12 @@ class Truths(Recorded):
         return np.asarray(self.decided(), dtype)
 
     def decided(self) -> Any:
-        """Plain truths, by which the code goes on."""
+        """Plain truth values, on which the code branches."""
         found = self.recorder.decide(self.registers, self.values)
         return found if isinstance(self.values, np.ndarray) else np.bool_(found)
 
     def numbers(self, dtype: Any = np.float64) -> Any:
-        """1 where it is true, else 0."""
+        """1 where true, else 0."""
         registers = self.recorder.apply("where", self.registers, 1, 0)
         return Traced(self.recorder, np.asarray(self.values).astype(dtype)[()], registers)
 
@@ -247,34 +247,34 @@ class Truths(Recorded):
         self.values[at], self.registers[at] = new.values, new.registers
 
     def astype(self, dtype: Any, **_: Any) -> Any:
-        """Numbers on the record; whole ones are decided."""
+        """Numbers on the record; for integer dtypes, decided ones."""
         kind = np.dtype(dtype).kind
         if kind == "b":
             return self
         return self.numbers(dtype) if kind == "f" else np.asarray(self.decided()).astype(dtype)[()]
 
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        """How many are true: a number on the record."""
+        """The number of true values, on the record."""
         return self.numbers(np.int64 if dtype is None else dtype).sum(axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The part that is true."""
+        """The share of true values, on the record."""
         return self.numbers().mean(axis=axis, keepdims=keepdims)
 
     def any(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
-        """Decided."""
+        """See numpy; decides the values."""
         return np.any(self.decided(), axis=axis, keepdims=keepdims)
 
     def all(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
-        """Decided."""
+        """See numpy; decides the values."""
         return np.all(self.decided(), axis=axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
-        """Decided."""
+        """See numpy; decides the values."""
         return np.nonzero(self.decided())
 
     def item(self, *_: Any) -> bool:
-        """Decided."""
+        """See numpy; decides the value."""
         return bool(self)
 
 
@@ -335,7 +335,7 @@ class Traced(Recorded):
         return self.recorder.fail("it takes a number that is differentiated for a whole one")
 
     def _whole(self, name: str) -> Any:
-        """The whole numbers that they are rounded to, plain."""
+        """The numbers rounded to whole ones, plain."""
         from verify.traced.rounding_functions import whole
 
         return whole(self, name)
@@ -350,7 +350,7 @@ class Traced(Recorded):
         return int(self._whole("ceil"))
 
     def _as_text(self) -> Any:
-        """Its number in an array, where text is made of it: `"%.3f" % loss`. (An array's own % asks for no plain number.)"""
+        """The plain number in an array that is formatted as text: `"%.3f" % loss`. (An array's own % does not ask for a plain number.)"""
         frame = sys._getframe(2)
         code, at = frame.f_code.co_code, frame.f_lasti
         if at < 0 or code[at] != BINARY or code[at + 1] not in REMAINDERS:
@@ -362,16 +362,16 @@ class Traced(Recorded):
         return int(self._whole("rint")) if digits is None else np.round(self, digits)
 
     def item(self, *at: Any) -> Any:
-        """One entry: it stays on the record."""
+        """One entry, still on the record."""
         flat = self.ravel()
         return flat[0] if not at else self[at] if len(at) > 1 else flat[at[0]]
 
     def tolist(self) -> Any:
-        """Nested lists of entries that stay on the record."""
+        """Nested lists of entries, still on the record."""
         return [a.tolist() for a in self] if self.ndim else self[()]
 
     def astype(self, dtype: Any, **_: Any) -> Any:
-        """In another precision."""
+        """The numbers in another dtype; truth values and whole numbers are decided."""
         if np.dtype(dtype).kind == "b":
             return self != 0
         if np.dtype(dtype).kind in "iu":
@@ -381,16 +381,16 @@ class Traced(Recorded):
         return cast(self.copy(), dtype)
 
     def fill(self, value: Any) -> None:
-        """As numpy has it."""
+        """See numpy."""
         self[...] = value
 
     def view(self, *_: Any) -> Any:
-        """The same memory."""
+        """A view of the same memory."""
         return self.like(self.values, self.registers)
 
     @property
     def real(self) -> Any:
-        """Itself."""
+        """The array itself."""
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -404,7 +404,7 @@ class Traced(Recorded):
 
 
 def lifted(recorder: Recorder, x: Any) -> Traced:
-    """Numbers as recorded ones: those that are not yet are constants."""
+    """The numbers on the record; those that are not recorded become constants."""
     if isinstance(x, Recorded):
         recorder.owns(x.recorder)
         return x if isinstance(x, Traced) else x.numbers()  # type: ignore[attr-defined]
@@ -415,7 +415,7 @@ def lifted(recorder: Recorder, x: Any) -> Traced:
 
 
 def truths(recorder: Recorder, x: Any) -> Truths:
-    """Truths as recorded ones: those that are not yet are constants."""
+    """The truth values on the record; those that are not recorded become constants."""
     if isinstance(x, Recorded):
         recorder.owns(x.recorder)
         return x if isinstance(x, Truths) else x != 0
@@ -424,7 +424,7 @@ def truths(recorder: Recorder, x: Any) -> Truths:
 
 
 def stacked(recorder: Recorder, rows: Any) -> Traced:
-    """Nested lists as an array."""
+    """Nested lists as one array."""
     if not has_recorded(rows):
         return lifted(recorder, np.asarray(rows))
     parts = [lifted(recorder, r) for r in rows]
@@ -432,12 +432,12 @@ def stacked(recorder: Recorder, rows: Any) -> Traced:
 
 
 def has_recorded(x: Any) -> bool:
-    """Whether something recorded is in nested lists."""
+    """Whether nested lists contain anything recorded."""
     return isinstance(x, Recorded) or (isinstance(x, (list, tuple)) and any(map(has_recorded, x)))
 
 
 def recorder_of(*args: Any) -> Recorder:
-    """That of the first that is recorded."""
+    """The recorder of the first recorded argument."""
     for a in args:
         if isinstance(a, Recorded):
             return a.recorder
@@ -447,7 +447,7 @@ def recorder_of(*args: Any) -> Recorder:
 
 
 def cast(x: Traced, dtype: Any) -> Traced:
-    """In another precision: rounded where it is a lower one."""
+    """The numbers in another precision, rounded if it is lower."""
     wanted = np.dtype(dtype)
     values = x.values.astype(wanted)
     if x.dtype.kind == "f" and wanted.itemsize < x.dtype.itemsize:
@@ -456,7 +456,7 @@ def cast(x: Traced, dtype: Any) -> Traced:
 
 
 def plain_index(at: Any) -> Any:
-    """An index without recorded truths: they decide what is taken."""
+    """The index with recorded truth values decided, since they select entries."""
     if isinstance(at, tuple):
         return tuple(map(plain_index, at))
     if isinstance(at, Truths):

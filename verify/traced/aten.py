@@ -1,7 +1,7 @@
-"""Rules of torch's operators: what each of aten's computes, in numpy's functions, which record where their arrays do.
+"""Rules for torch's operators: each computes an aten operator with numpy's functions, which record recorded arrays.
 
-An operator that has no rule here is taken apart by torch's own decompositions. Views, copies into memory and what only moves entries of one
-array need no rule (`tensors.py`).
+An operator without a rule is taken apart by torch's own decompositions. Views, copies into memory and operators that only move entries of
+one array need no rule (`tensors.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Rule = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Later:
-    """Whole numbers that comparisons decide, which are made once somebody asks for them."""
+    """Whole numbers decided by comparisons, computed when they are first needed."""
 
     made: Callable[[], Any]
 
@@ -50,7 +50,7 @@ def _quotient(a: Any, b: Any, rounding_mode: Any = None) -> Any:
 
 
 def _refused(what: str) -> Rule:
-    """A rule that says what cannot be followed."""
+    """A rule for operators that cannot be recorded."""
 
     def rule(*args: Any, **_: Any) -> Any:
         next(a for a in args if isinstance(a, Recorded)).recorder.fail(what)
@@ -64,7 +64,7 @@ def _clamp(x: Any, low: Any = None, high: Any = None) -> Any:
 
 
 def _dims(dim: Any) -> Any:
-    """As numpy has axes."""
+    """Dimensions as numpy's axes."""
     return None if dim is None or (isinstance(dim, (list, tuple)) and not dim) else tuple(dim) if isinstance(dim, (list, tuple)) else dim
 
 
@@ -76,7 +76,7 @@ def _reduced(f: Rule) -> Rule:
 
 
 def _with_places(f: str, place: str) -> Rule:
-    """The greatest (or least) along an axis, and where it is; of all entries without one."""
+    """A rule for the greatest (or least) entry along an axis and its index; without an axis, of all entries."""
 
     def rule(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         if dim is None or not x.ndim:
@@ -176,12 +176,12 @@ def _picked(x: Any, indices: Sequence[Any]) -> Any:
 
 
 def _index(indices: Sequence[Any]) -> tuple[Any, ...]:
-    """With truths decided, as they choose which entries there are. Indices that are apart stand in front, as numpy has it."""
+    """The index with truth values decided, since they select entries. Separated indices come first in the result, as in numpy."""
     return tuple(slice(None) if i is None else i.decided() if isinstance(i, Truths) else i for i in indices)
 
 
 def _copied(x: Any, beside: Any) -> Any:
-    """A copy that what stands beside it can be written to."""
+    """A copy that values beside it can be written to."""
     recorder = next((a.recorder for a in (x, beside) if isinstance(a, Recorded)), None)
     return x.copy() if recorder is None or isinstance(x, Recorded) else lifted(recorder, x).copy()
 
@@ -198,7 +198,7 @@ def _put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False, 
 
 
 def _along(x: Any, dim: int, at: Any) -> tuple[Any, ...]:
-    """The index that gather and scatter mean by one axis of it."""
+    """The index that gather and scatter mean by indices along one axis."""
     if not x.ndim:
         return ()
     grid = [*np.indices(np.shape(at), sparse=True)]
@@ -250,7 +250,7 @@ def _picked_along(x: Any, dim: int, index: Any) -> Any:
 
 
 def _at(x: Any, dim: int, index: Any) -> tuple[Any, ...]:
-    """These places of one axis, which may be counted from the end."""
+    """The entries at these places of one axis, which may be counted from the end."""
     return (*[slice(None)] * (dim % max(1, x.ndim)), index)
 
 
@@ -320,7 +320,7 @@ def _convolution(
 
 
 def _correlated(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, _: Any, groups: int) -> Any:
-    """Σ over channels and places of the window."""
+    """The correlation: Σ over channels and places of the window."""
     n, (out, each, *kernel) = x.ndim - 2, w.shape
     seen = slid(windowed(x, _both(padding)), kernel, stride, dilation)
     batch, _, *rest = seen.shape
@@ -332,7 +332,7 @@ def _correlated(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, _: Any
 
 
 def _transposed(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, more: Any, groups: int) -> Any:
-    """A convolution of what has gaps of zeros, with the kernels turned round."""
+    """The transposed convolution: a convolution of the input with gaps of zeros, with flipped kernels."""
     n, (channels, each, *kernel) = x.ndim - 2, w.shape
     edges = [(d * (k - 1) - p, d * (k - 1) - p + o) for d, k, p, o in zip(dilation, kernel, padding, more, strict=True)]
     x = windowed(dilated(x, stride), edges)
@@ -344,7 +344,7 @@ def _transposed(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, more: 
 def _convolution_back(
     g: Any, x: Any, w: Any, _: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int, mask: Any
 ) -> Any:
-    """What comes back to what was convolved, to the kernels and to what was added."""
+    """The gradients of a convolution in its input, its kernels and its bias."""
     n, (out, each, *kernel) = x.ndim - 2, w.shape
     stride, padding, dilation, more = (_pairs(a, n) for a in (stride, padding, dilation, output_padding))
     to_x = to_w = None
@@ -366,7 +366,7 @@ def _convolution_back(
 
 
 def _averaged_back(g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: Any) -> Any:
-    """Of two axes: each gets its part of what its windows get."""
+    """The gradient of average pooling over two axes: each entry gets its share of what its windows get."""
     kernel, padding = _pairs(kernel, 2), _pairs(padding, 2)
     steps = _pairs(stride, 2) if stride else kernel
     if ceil_mode:
@@ -410,7 +410,7 @@ def _windows(x: Any, kernel: Sequence[int], stride: Any) -> Any:
 
 
 def _pooled(n: int) -> Rule:
-    """The greatest of each window, and where it is."""
+    """A rule for the greatest entry of each window and its index."""
 
     def rule(x: Any, kernel: Any, stride: Any = (), padding: Any = (0,), dilation: Any = (1,), ceil_mode: bool = False) -> Any:
         kernel, padding, dilation = _pairs(kernel, n), _pairs(padding, n), _pairs(dilation, n)
@@ -497,7 +497,7 @@ def _bags(
     include_last_offset: bool = False,
     padding_idx: int = -1,
 ) -> Any:
-    """Sums (mode 0), means (1) or the greatest (2) of rows of a table."""
+    """Sums (mode 0), means (1) or maxima (2) of rows of a table."""
     ends = np.asarray(offsets).tolist()
     ends = ends if include_last_offset else [*ends, len(at)]
     found = []
@@ -510,7 +510,7 @@ def _bags(
 
 
 def _alignments(x: Any, targets: Any, lengths: Any, target_lengths: Any, blank: int = 0, zero_infinity: bool = False) -> Any:  # noqa: ARG001
-    """−log of the sum over all alignments with blanks between labels, of each example: `x` (steps, examples, classes) are logarithms."""
+    """−log of the sum over all alignments with blanks between labels, for each example: `x` (steps, examples, classes) holds logarithms."""
     lengths, sizes = (np.asarray(a).ravel().astype(int).tolist() for a in (lengths, target_lengths))
     targets, found = np.asarray(targets), []
     for b, (steps, size) in enumerate(zip(lengths, sizes, strict=True)):
@@ -536,7 +536,7 @@ def _shrunk_back(upstream: Any, x: Any, threshold: Any) -> Any:
 
 
 def _leaky(x: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None) -> Any:  # noqa: ARG001
-    """The mean slope, where none is drawn."""
+    """A leaky ReLU with the mean slope, where no slope is drawn."""
     return _refused("it draws random numbers, by rrelu")(x) if training else np.where(x > 0, x, x * ((lower + upper) / 2))
 
 
@@ -594,15 +594,15 @@ RULES: dict[str, Rule] = {
     "gelu": _gelu, "_softmax": _softmax, "_log_softmax": _log_softmax, "multilabel_margin_loss_forward": _multi_label,
     "fill": lambda x, value: np.broadcast_to(value, x.shape), "zero": lambda x: np.zeros(x.shape),
     "copy": lambda x, y, *_: np.broadcast_to(y, x.shape),
-    "clone": lambda x, **_: x.copy(), "_to_copy": lambda x, **_: x.copy(), "contiguous": lambda x, **_: x.copy(),
+    "clone": lambda x, **_: x.copy(), "_to_copy": lambda x, **_: x.copy(),
     "lift_fresh_copy": lambda x: x.copy(), "_conj": lambda x: x,
     "rrelu_with_noise": _leaky, "hardshrink_backward": _shrunk_back, "softshrink_backward": _shrunk_back,
     "_embedding_bag": _bags, "_embedding_bag_forward_only": _bags, "_ctc_loss": _alignments,
     **MATRICES, **OWN,
 }  # fmt: skip
-"""By the name of the operator, without its overload."""
+"""Rules by the name of the operator, without its overload."""
 
 OVERLOADS: dict[str, Rule] = {
     "var.default": lambda x, unbiased=True: _variance(x, None, int(unbiased)),
 }
-"""Where one overload has its arguments in another order."""
+"""Rules of overloads whose arguments are in another order."""

@@ -1,7 +1,7 @@
-"""Cleans up after a recording: recorded numbers that stay in the candidate's own objects are replaced by plain ones.
+"""Cleans up after a recording: recorded numbers left in the candidate's own objects are replaced by plain ones.
 
-A cache that code keeps (`self.cache`, a dict of its module, an attribute of a function) holds after a recorded call what that call
-computed. Nothing else of the user's is touched, and what an array stood in for is put back itself.
+A cache in the code (`self.cache`, a dict of its module, an attribute of a function) holds recorded numbers after a recorded call. Nothing
+else of the user's is changed, and where an array was replaced, the original is restored.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from verify.traced.array import Recorded
 from verify.traced.patching import FOLLOWED, LEAVES, LIBRARY, Data, places_of, uncompiled
 
 MOST = 100_000
-"""Objects that are looked through."""
+"""Most objects to search."""
 PUT = (list, dict, tuple, set, frozenset, deque, ChainMap, UserDict, UserList, BaseException)
-"""In which code keeps what it has computed."""
+"""Types in which code keeps computed values."""
 
 
 def tidy(functions: list[Callable[..., Any]]) -> None:
-    """Has all that these functions keep be plain again."""
+    """Makes everything that these functions keep plain again."""
     seen: dict[int, Any] = {}
     waiting: list[Any] = [*functions]
     for f in functions:
@@ -37,18 +37,18 @@ def tidy(functions: list[Callable[..., Any]]) -> None:
         if id(one) in seen:
             continue
         seen[id(one)] = one  # kept, so that no other object has its number meanwhile
-        with suppress(Exception):  # of an object that answers nobody who asks for its attributes
+        with suppress(Exception):  # an object that raises for any attribute
             for value, put in _kept(one):
                 plain = _plain(value)
                 if plain is not value:
-                    with suppress(Exception):  # what lets nobody write keeps it
+                    with suppress(Exception):  # read-only objects keep it
                         put(plain)
                 elif _leads_on(value):
                     waiting.append(value)
 
 
 def _leads_on(value: Any) -> bool:
-    """Whether code of the user's may have put something there: what belongs to a library is full of its own."""
+    """Whether the user's code may have stored something in a value: objects of libraries hold only their own."""
     if isinstance(value, FunctionType):
         return not value.__code__.co_filename.startswith(LIBRARY)
     if isinstance(value, type):
@@ -59,7 +59,7 @@ def _leads_on(value: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_own(module: str) -> bool:
-    """Whether a module is of no library."""
+    """Whether a module belongs to no library."""
     if module in LEAVES or module in sys.builtin_module_names:
         return False
     file = getattr(sys.modules.get(module), "__file__", None)
@@ -67,7 +67,7 @@ def _is_own(module: str) -> bool:
 
 
 def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
-    """What an object holds, and what puts another thing in its place."""
+    """The values that an object holds, each with a function that replaces it."""
     plain: Any = uncompiled(one)
     if plain is not one:
         yield plain, _nowhere
@@ -97,7 +97,7 @@ def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
 
 
 def _beside(one: Any) -> list[Any]:
-    """What an object leads to that cannot be replaced in it."""
+    """Objects reachable from one that cannot be replaced in it."""
     if isinstance(one, (tuple, frozenset)):
         return [*one]
     if isinstance(one, partial):
@@ -119,17 +119,17 @@ def _slots(one: Any) -> list[str]:
 
 
 def _instead(among: set[Any], value: Any, plain: Any) -> None:
-    """Arrays are in no set of a plain call: they are left out."""
+    """Nothing is added to a set: the sets of a plain call contain no arrays."""
     among.discard(value)
     among.add(plain)
 
 
 def _nowhere(_: Any) -> None:
-    """It stays: what holds it is looked through by itself."""
+    """Keeps the value: its container is searched by itself."""
 
 
 def _plain(value: Any) -> Any:
-    """The value itself, unless it is, or is a tuple or a frozen set with, what was recorded."""
+    """The value itself, unless it is recorded, or a tuple or frozen set with recorded values."""
     if isinstance(value, Recorded):
         return np.array(value.values) if isinstance(value.values, np.ndarray) else value.values
     if isinstance(value, Data):
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def tidy_all() -> None:
-    """The same of all functions that have been recorded since the last time."""
+    """Cleans up after all functions recorded since the last time."""
     functions = [*FOLLOWED.values()]
     FOLLOWED.clear()
     tidy(functions)

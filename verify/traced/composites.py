@@ -1,4 +1,4 @@
-"""numpy's functions that are made of its others, such as `kron`, on a record."""
+"""numpy's functions that are composed of others, such as `kron`, on a record."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, **_: Any) -> Any:
-    """`np.corrcoef`; what rounding brings beyond ±1 is cut off there, and nothing else."""
+    """`np.corrcoef`; only what rounding adds beyond ±1 is clipped."""
     c = cov(x, y, rowvar)
     if not c.ndim:
         return c / c
@@ -86,7 +86,7 @@ def insert(a: Any, at: Any, values: Any, axis: Any = None) -> Any:
 
 
 def gradient(f: Any, *steps: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """`np.gradient` with one step for an axis."""
+    """`np.gradient` with one step per axis."""
     recorder = recorder_of(f, *steps)
     x = lifted(recorder, f)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)

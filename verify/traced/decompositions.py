@@ -1,7 +1,7 @@
 """Eigenvalues, singular values and QR factors on a record.
 
-Singular values and vectors are made of the eigenvalues of AᵀA, or AAᵀ, which are apart where they are: the columns of the other factor are
-Avᵢ/σᵢ. R of a QR factorization is the Cholesky factor of AᵀA, with the signs that the code has.
+Singular values and vectors come from the eigenvalues of AᵀA, or AAᵀ, which are distinct where the singular values are: the columns of the
+other factor are Avᵢ/σᵢ. R of a QR factorization is the Cholesky factor of AᵀA, with the signs that the code has.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from verify.traced.products import matmul
 
 
 class Eigen(NamedTuple):
-    """As `np.linalg.eigh` names them."""
+    """Named as in `np.linalg.eigh`."""
 
     eigenvalues: Any
     eigenvectors: Any
 
 
 class Singular(NamedTuple):
-    """As `np.linalg.svd` names them."""
+    """Named as in `np.linalg.svd`."""
 
     U: Any
     S: Any
@@ -33,14 +33,14 @@ class Singular(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """As `np.linalg.qr` names them."""
+    """Named as in `np.linalg.qr`."""
 
     Q: Any
     R: Any
 
 
 def eigh(a: Any, UPLO: str = "L") -> Eigen:  # numpy's name
-    """`np.linalg.eigh`, of the triangle that is read."""
+    """`np.linalg.eigh` of the triangle that it reads."""
     x, registers = _symmetric(a, "np.linalg.eigh", UPLO)
     values, vectors = x.recorder.factored(np.linalg.eigh, x.values, UPLO)
     found = x.recorder.apply("eigenvalues", registers)
@@ -55,19 +55,19 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # numpy's name
 
 
 def eigh_of_scipy(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
-    """`scipy.linalg.eigh`, of one matrix."""
+    """`scipy.linalg.eigh` of one matrix."""
     if b is not None or any(name.startswith(("subset", "type")) for name in options):
         recorder_of(a, b).fail("it calls scipy.linalg.eigh of two matrices, or for some eigenvalues")
     return eigvalsh(a, "UL"[lower]) if eigvals_only else tuple(eigh(a, "UL"[lower]))
 
 
 def eigvalsh_of_scipy(a: Any, b: Any = None, **options: Any) -> Any:
-    """`scipy.linalg.eigvalsh`, of one matrix."""
+    """`scipy.linalg.eigvalsh` of one matrix."""
     return eigh_of_scipy(a, b, eigvals_only=True, **options)
 
 
 def _symmetric(a: Any, name: str, triangle: str) -> tuple[Traced, Registers]:
-    """A matrix, and the registers of the symmetric one of which its lower triangle ("L") or its upper one ("U") is given."""
+    """A matrix, and the registers of the symmetric matrix with its lower triangle ("L") or its upper one ("U")."""
     x = factors.one_matrix(lifted(recorder_of(a), a), name)
     x.recorder.halves(x.values, name)
     given = x.registers if triangle.upper() == "L" else x.registers.T
@@ -75,7 +75,7 @@ def _symmetric(a: Any, name: str, triangle: str) -> tuple[Traced, Registers]:
 
 
 def _vectors(x: Traced, registers: Registers, own: Any) -> Registers:
-    """With the signs that the code has."""
+    """Eigenvectors with the signs that the code has."""
     found = x.recorder.apply("eigenvectors", registers)
     x.recorder.inspected = True  # the signs are plain numbers
     along = np.array([float(t) for t in spectral.towards(len(own))]) @ own
@@ -87,7 +87,7 @@ def _vectors(x: Traced, registers: Registers, own: Any) -> Registers:
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """`np.linalg.svd`. Of the vectors that belong to no singular value nothing is known."""
+    """`np.linalg.svd`. Vectors that belong to no singular value are unknown."""
     x = factors.one_matrix(lifted(recorder_of(a), a), "np.linalg.svd")
     if hermitian:
         x.recorder.fail("it calls np.linalg.svd with hermitian=")
@@ -118,14 +118,14 @@ def svdvals(a: Any, **_: Any) -> Any:
 
 
 def _filled(x: Traced, columns: Registers, shape: tuple[int, ...]) -> Registers:
-    """With columns that are not known."""
+    """The columns, extended by unknown ones."""
     found = np.full(shape, int(x.recorder.hole), np.intp)
     found[:, : columns.shape[1]] = columns
     return found
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:
-    """`np.linalg.qr` of a matrix of full rank that is not wide."""
+    """`np.linalg.qr` of a matrix of full rank that has at least as many rows as columns."""
     x = factors.one_matrix(lifted(recorder_of(a), a), "np.linalg.qr")
     if mode not in ("reduced", "r") or x.shape[0] < x.shape[1]:
         x.recorder.fail("it calls np.linalg.qr of a wide matrix, or for all of Q")
@@ -141,7 +141,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, int, Any]:  # noqa: ARG001  # numpy's name
-    """`np.linalg.lstsq` of full rank."""
+    """`np.linalg.lstsq` for full rank."""
     recorder = recorder_of(a, b)
     x, y = factors.one_matrix(lifted(recorder, a), "np.linalg.lstsq"), lifted(recorder, b)
     own = np.linalg.lstsq(x.values, y.values, rcond=None)
@@ -154,7 +154,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, int, Any]:  # no
 
 
 def pinv(a: Any, **options: Any) -> Any:
-    """`np.linalg.pinv` of full rank."""
+    """`np.linalg.pinv` for full rank."""
     x = factors.one_matrix(lifted(recorder_of(a), a), "np.linalg.pinv")
     if options or np.linalg.matrix_rank(x.values) < min(x.shape):
         x.recorder.fail("it calls np.linalg.pinv of a matrix without full rank, or with further options")

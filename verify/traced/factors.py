@@ -1,4 +1,4 @@
-"""Factors of matrices on a record, and systems with triangular ones: as scalars, which carry their own roundings."""
+"""Factors of matrices on a record, and triangular systems: as scalar operations, each with its own rounding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verify.traced.recorder import Recorder
 
 
 def cholesky(a: Any, *, upper: bool = False, name: str = "np.linalg.cholesky") -> Traced:
-    """L with LLᵀ = A, of which the lower triangle is read; Lᵀ of the upper one with `upper`."""
+    """L with LLᵀ = A from the lower triangle; with `upper`, Lᵀ from the upper one."""
     x = one_matrix(lifted(recorder_of(a), a), name)
     recorder = x.recorder
     recorder.halves(x.values, name)
@@ -29,25 +29,25 @@ def of_scipy(a: Any, lower: bool = False, *_: Any, **__: Any) -> Traced:
 
 
 def cho_factor(a: Any, lower: bool = False, *_: Any, **__: Any) -> tuple[Traced, bool]:
-    """A factor, and which triangle it is in."""
+    """A factor, and the triangle that it is in."""
     return cholesky(a, upper=not lower, name="scipy.linalg.cho_factor"), lower
 
 
 def cho_solve(factor: tuple[Any, bool], b: Any, *_: Any, **__: Any) -> Traced:
-    """Solves Ax = b."""
+    """Solves Ax = b with a Cholesky factor."""
     c, lower = factor
     first = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
     return solve_triangular(c, first, trans=1 if lower else 0, lower=lower)
 
 
 def solve_of_scipy(a: Any, b: Any, *_: Any, assume_a: str | None = None, **__: Any) -> Any:
-    """`scipy.linalg.solve`, which reads one triangle of what it takes for symmetric."""
+    """`scipy.linalg.solve`, which reads one triangle of a matrix declared symmetric."""
     _taken_for_symmetric(a, assume_a, "scipy.linalg.solve")
     return np.linalg.solve(a, b)
 
 
 def inv_of_scipy(a: Any, *_: Any, assume_a: str | None = None, **__: Any) -> Any:
-    """`scipy.linalg.inv`, which reads one triangle of what it takes for symmetric."""
+    """`scipy.linalg.inv`, which reads one triangle of a matrix declared symmetric."""
     _taken_for_symmetric(a, assume_a, "scipy.linalg.inv")
     return np.linalg.inv(a)
 
@@ -59,7 +59,7 @@ def _taken_for_symmetric(a: Any, assumed: str | None, name: str) -> None:
 
 
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False, *_: Any, **__: Any) -> Traced:
-    """Solves Tx = b, T a triangle of A, by substitution."""
+    """Solves Tx = b for a triangle T of A, by substitution."""
     recorder = recorder_of(a, b)
     x, y = one_matrix(lifted(recorder, a), "solve_triangular"), lifted(recorder, b)
     turned = trans not in (0, "N")
@@ -88,7 +88,7 @@ def _substituted(recorder: Recorder, lower: Registers, y: Registers) -> Register
 
 
 def one_matrix(x: Traced, name: str) -> Traced:
-    """It, where it is one."""
+    """The argument, if it is a single matrix; else recording fails."""
     if x.ndim != 2:
         x.recorder.fail(f"it calls {name} with stacks of matrices")
     return x

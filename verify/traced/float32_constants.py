@@ -1,4 +1,4 @@
-"""Constants that single precision rounds, whatever digits they are written with: a gap that comes of that alone is no mistake."""
+"""Constants rounded to single precision, whatever digits they are written with: a gap caused only by that is no mistake."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from verify.tape.primitives import Number
 Floats = NDArray[np.float64]
 
 ROUNDINGS = 2
-"""Of a constant, and of one that it was computed from."""
+"""Roundings of a constant: its own, and that of a constant that it was computed from."""
 MOST = 24
-"""Constants that are moved: each has both codes read once more."""
+"""Most constants to move: for each, both codes are evaluated once more."""
 FAR = 1e-2
-"""Part of the size of a gradient that no such rounding explains where single precision leaves digits."""
+"""Relative to the size of a gradient, a gap that no such rounding explains where single precision keeps any digits."""
 LEFT = 1e-4
-"""Part of a gap that may be left: moves by 1e-7 are lines but for a ten-millionth, or a thousand times that where they bend sharply."""
+"""Share of a gap that may remain: changes by 1e-7 are linear up to a ten-millionth, or a thousand times that at sharp bends."""
 
 
 def has_digits(number: float, bits: int) -> bool:
-    """Whether a number is more than `bits` long in single precision, too: who writes 1.0000000001 means what that would leave out."""
+    """Whether a number needs more than `bits` bits in single precision, too: 1.0000000001 is written to mean the digits that this would
+    drop.
+    """
     mantissa, _ = np.frexp(np.float32(number))
     return bool(float(mantissa) * 2.0**bits % 1 != 0)
 
 
 def explained(apart: Callable[[Mapping[Number, float]], Floats | None], constants: Sequence[Number], unit: float, size: float) -> bool:
-    """Whether a gap vanishes where the constants are what they may have been before each was rounded. `apart` gives the gaps (n,) of all
-    entries with these constants moved, by their parts; `unit` is the roundoff of the format that the code computes in.
+    """Whether a gap vanishes for values that the constants may have had before each was rounded. `apart` gives the gaps (n,) of all entries
+    with these constants moved, by relative amounts; `unit` is the roundoff of the format that the code computes in.
 
-    The same moves must explain all entries: with more entries than constants that the two codes do not share, a mistake in one is seen.
+    The same moves must explain all entries: with more entries than constants that differ between the codes, a wrong constant is noticed.
     """
     gaps = apart({})
     if gaps is None or not 0 < len(constants) <= MOST or np.max(np.abs(gaps)) > FAR * size:

@@ -34,7 +34,7 @@ def _reduced(name: str) -> Callable[..., Any]:
 
 STEP = {"sum": np.add, "max": np.maximum, "min": np.minimum}
 NEUTRAL = {"sum": 0.0, "max": -np.inf, "min": np.inf, "prod": 1.0}
-"""What changes nothing in a reduction."""
+"""The neutral element of each reduction."""
 
 
 def _initial(more: dict[str, Any]) -> Any:
@@ -43,7 +43,7 @@ def _initial(more: dict[str, Any]) -> Any:
 
 
 def _masked(x: Traced, neutral: float, more: dict[str, Any]) -> Traced:
-    """With what where= leaves out set to a number that changes nothing."""
+    """The array with the entries that where= excludes set to the neutral element."""
     where = more.pop("where", True)
     return x if where is True else _where(where, x, np.broadcast_to(np.asarray(neutral, x.dtype), x.shape))
 
@@ -54,7 +54,7 @@ def _plainly(x: Traced, out: Any, more: dict[str, Any]) -> None:
 
 
 def _rows(x: Traced, axis: Any) -> Any:
-    """Registers with what is reduced in the last axis."""
+    """The registers with the reduced axes as last axis."""
     if axis is None:
         return x.registers.reshape(-1)
     axes = tuple(a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
@@ -80,7 +80,7 @@ def _mean(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepd
 
 
 def _like(x: Any, values: Any) -> Traced:
-    """A record with the numbers that the code itself would have."""
+    """The result on the record, with the values that the code itself would have."""
     return Traced(x.recorder, values, np.asarray(x.registers).reshape(np.shape(values)))
 
 
@@ -124,8 +124,8 @@ def _cumulated(name: str, step: str) -> Callable[..., Any]:
 
 
 def _arg(name: str, above: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Which entry is the greatest, or the least: decided by comparing it with each of the others. Those that are not below it in another
-    run are compared with each other.
+    """The index of the greatest, or least, entry, decided by comparing it with each of the others. Where another run decides otherwise, the
+    entries that are not below it are compared with each other.
     """
 
     def best_of(recorder: Recorder, row: Registers, k: int, values: Any) -> int:
@@ -175,7 +175,7 @@ def _moving(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _several(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that gives several parts of an array."""
+    """A function that returns several parts of an array."""
 
     def move(x: Any, *args: Any, **kwargs: Any) -> Any:
         pairs = zip(f(x.values, *args, **kwargs), f(x.registers, *args, **kwargs), strict=True)
@@ -185,7 +185,7 @@ def _several(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _filled(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that leaves some entries and sets the others to 0."""
+    """A function that keeps some entries and sets the others to 0."""
 
     def fill(x: Traced, *args: Any, **kwargs: Any) -> Any:
         zero = int(x.recorder.b.constants(0))
@@ -375,7 +375,7 @@ def _full_like(value: Any) -> Callable[..., Any]:
 
 
 def filled(recorder: Recorder, shape: Any, value: Any, dtype: Any) -> Traced:
-    """An array of one number."""
+    """An array of one repeated number."""
     number = lifted(recorder, value)
     values = np.full(shape, number.values, dtype)
     return Traced(recorder, values, np.array(np.broadcast_to(number.registers, values.shape)))
@@ -409,7 +409,7 @@ def _nan_to_num(x: Traced, copy: bool = True, nan: float = 0.0, posinf: Any = No
 
 
 def _without_nan(x: Any, instead: float) -> Any:
-    """With another number for the constants that are NaN."""
+    """The array with another number in place of constants that are NaN."""
     x = lifted(recorder_of(x), x)
     gone = infinite.nans(x.recorder, x.registers)
     left = x.values[~gone] if x.ndim else x.values
@@ -474,12 +474,12 @@ def _piecewise(x: Any, conditions: Any, functions: Sequence[Any], *args: Any, **
 
 
 def _of_first(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of an array that may be a list."""
+    """A function of an array that may be given as a list."""
     return lambda x, *args, **kwargs: f(lifted(recorder_of(x), x), *args, **kwargs)
 
 
 def of_stacks(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of matrices, of stacks of them too: one after the other."""
+    """A function of matrices, applied to each matrix of a stack."""
 
     def each(*operands: Any) -> Any:
         recorder = recorder_of(*operands)
@@ -544,7 +544,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "any": lambda x, **k: (x != 0).any(**k), "all": lambda x, **k: (x != 0).all(**k), "nonzero": lambda x: (x != 0).nonzero(),
     "searchsorted": lookup.searchsorted, "round": rounding_functions.rounded,
 }  # fmt: skip
-"""Methods of arrays, beside those that move entries."""
+"""Methods of arrays, besides those that move entries."""
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -605,7 +605,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
         lifted(recorder_of(*xs), x).moved(np.broadcast_to, np.broadcast_shapes(*map(np.shape, xs))) for x in xs
     ],
 }  # fmt: skip
-"""What stands for numpy's functions."""
+"""The replacements of numpy's functions."""
 
 
 def _appended(x: Any, y: Any, axis: Any) -> Any:

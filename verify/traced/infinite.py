@@ -1,6 +1,6 @@
-"""±∞ and NaN on a record: constants, as in masks, whose results are known or the record says that they are not.
+"""±∞ and NaN on a record: constants, as in masks, whose results are known; otherwise recording fails.
 
-They are no numbers of a tape: each is a register that has no value, and no operation is recorded on it.
+They are no numbers of a tape: each has a register without a value, and no operation is recorded on it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from verify.traced.recorder import Recorder
 
 FEW = 16
-"""Registers that are looked up one by one, as loops over numbers have them: it takes less time than to sort them."""
+"""Registers to look up one by one, as in loops over numbers: that is faster than sorting."""
 WHAT = "it computes with infinity, or with what is no number, in a way that is not followed"
 
 
 def register(recorder: Recorder, value: float) -> int:
-    """That of a constant that is not finite."""
+    """The register of a constant that is not finite."""
     found = int(recorder.b.div(0 if isnan(value) else 1 if value > 0 else -1, 0))
     recorder.infinite[found] = nan if isnan(value) else value
     return found
 
 
 def among(recorder: Recorder, registers: Any) -> NDArray[np.bool_]:
-    """Which of these are not finite."""
+    """Which of these registers are not finite."""
     found = np.asarray(registers)
     if not recorder.infinite:
         return np.zeros(found.shape, bool)
@@ -41,12 +41,12 @@ def among(recorder: Recorder, registers: Any) -> NDArray[np.bool_]:
 
 
 def nans(recorder: Recorder, registers: Any) -> NDArray[np.bool_]:
-    """Which of these are NaN."""
+    """Which of these registers are NaN."""
     return np.asarray(np.isin(registers, [r for r, v in recorder.infinite.items() if isnan(v)]))
 
 
 def applied(recorder: Recorder, name: str, operands: tuple[Any, ...], parameter: Any) -> Registers | None:
-    """The result of a primitive of which some operand is not finite; None where none is."""
+    """The result of a primitive with an operand that is not finite; None if all are finite."""
     columns = [recorder.b.column(x) for x in operands]
     if not any(among(recorder, c).any() for c in columns):
         return None
@@ -66,7 +66,7 @@ def applied(recorder: Recorder, name: str, operands: tuple[Any, ...], parameter:
 
 
 def _number(recorder: Recorder, r: int) -> float | None:
-    """That of a constant; None where it is none, or has a name."""
+    """The value of a constant; None for a register that is no constant, or a named one."""
     if r in recorder.infinite:
         return recorder.infinite[r]
     known = recorder.b.number(np.intp(r))

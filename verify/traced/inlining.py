@@ -1,4 +1,4 @@
-"""Plays a tape on recording arrays: its operations are written behind those of the code, on the same builder."""
+"""Replays a tape on recorded arrays: its operations are appended to those of the code, on the same builder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from verify.traced.array import Recorded, Traced, lifted
 
 
 def played(tape: Tape, inputs: Sequence[Any], *, written: bool = False) -> Any:
-    """What a tape makes of its inputs, single numbers, recorded or not, in the order of `tape.inputs`: its outputs in a row. Of a tape that
-    was `written` by code, constants that are floats are what the code brought along, which may have been rounded before.
+    """The outputs of a tape in a row, for its inputs, single numbers, recorded or not, in the order of `tape.inputs`. For a tape `written`
+    by code, constants that are floats count as the code's, which may have been rounded before.
     """
     numbers = np.array([x.values if isinstance(x, Recorded) else float(x) for x in inputs], np.float64)
     values = floats.run(tape, numbers[:, None])[tape.outputs.ravel(), 0]
@@ -27,7 +27,7 @@ def played(tape: Tape, inputs: Sequence[Any], *, written: bool = False) -> Any:
     for r, number in tape.constants.items():
         rounded = written and not isinstance(number, str) and float(number) == number
         found[r] = recorder.constants(float(number)) if rounded else b.constants(number)
-    b.line = None  # nobody has written this
+    b.line = None  # no line of code wrote this
     for i in tape.instructions:
         found[i.outs] = b.apply(i.row, [found[r] for r in i.ins], i.parameter)
     return Traced(recorder, values, found[tape.outputs.ravel()])

@@ -1,7 +1,7 @@
-"""Where the floats of a record first go wrong: the operation that leaves their range, or that loses their digits, with its line.
+"""Where the floats of a record first go wrong: the operation that leaves their range, or loses their digits, with its line.
 
-A record in balls has no limit of the exponent and no rounding. Beside it the same record is run in the floats of a dtype; from a number
-that has gone wrong the way leads back through those that it is made of, as long as one of them has gone wrong as well.
+A record in balls has no limit of the exponent and no rounding. The same record is also run in the floats of a dtype; from a wrong number
+the search goes back through its operands, as long as one of them is wrong, too.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from verify.traced.gap import arithmetic
 from verify.traced.record import Record
 
 SHARE = 0.25
-"""Part of what a number is off by that an operand must account for to be where it comes from."""
+"""Share of a number's error that an operand must account for to count as its origin."""
 NEAR = 1e-3
-"""Two numbers that differ by less than this part of them are shown by their difference."""
+"""Two numbers with a smaller relative difference are shown by their difference."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """An operation that goes wrong, in a sentence; `code` is that of a diagnosis, `overflow` or `precision`."""
+    """The operation that goes wrong, in a sentence; `code` is that of a diagnosis, `overflow` or `precision`."""
 
     code: str
     sentence: str
@@ -44,15 +44,15 @@ class Origin:
 
 
 def origin(record: Record, inputs: Sequence[arb], dtype: str, register: int) -> Origin | None:
-    """The first operation on the way to a register that leaves the range of the dtype, or loses half of its digits. None where none does,
-    or where it is not known which one.
+    """The first operation on the way to a register that leaves the range of the dtype, or loses half of its digits. None where there is
+    none, or where it cannot be determined.
     """
     with precision():
         return _Backtrack(record, inputs, dtype, register).origin()
 
 
 class _Backtrack:
-    """The way back from one register."""
+    """The search backwards from one register."""
 
     def __init__(self, record: Record, inputs: Sequence[arb], dtype: str, register: int) -> None:
         self.tape, self.dtype, self.start = record.tape, dtype, register
@@ -61,7 +61,7 @@ class _Backtrack:
         self.least = unit_roundoff(dtype) ** 0.5
 
     def origin(self) -> Origin | None:
-        """See above."""
+        """See `origin`."""
         if not self._is_wrong(self.start):
             return None
         k, weights = self.start, self._weights()
@@ -71,7 +71,7 @@ class _Backtrack:
         return None if place is None else self._origin_at(k, place.instruction.line)
 
     def _weights(self) -> dict[int, float]:
-        """What the error of each number adds to that of the one that is asked about, to first order."""
+        """The contribution of each number's error to that of the starting register, to first order."""
         found = adjoints(self.exact, self.exact.possible, self.start)
         return {r: self._off(r) * _size(found.at(r)) for r in found.parts if isinstance(self.exact.values[r], arb)}
 
@@ -86,8 +86,8 @@ class _Backtrack:
         return _size(self.exact.values[k] - arb(value)) if np.isfinite(value) else np.inf
 
     def _behind(self, k: int, weights: dict[int, float]) -> int | None:
-        """The operand that a wrong number comes from; None where it comes from none. A number that is not finite comes from the first that
-        is not, or that has become 0.
+        """The operand that a wrong number comes from; None if it comes from none. A number that is not finite comes from the first operand
+        that is not, or that has become 0.
         """
         wrong = [r for r in self._operands(k) if self._is_wrong(r) and r in self.tape.places]
         if not wrong:
@@ -100,7 +100,7 @@ class _Backtrack:
         return heaviest if enough else None
 
     def _operands(self, k: int) -> list[int]:
-        """What a number is made of: of a switch the piece that is taken."""
+        """The operands of a number: for a switch, the active piece."""
         place = self.tape.places.get(k)
         if place is None or place.instruction.row.form != "switch":
             return self.tape.operands(k)
@@ -127,7 +127,7 @@ class _Backtrack:
         return Origin("precision", f"{code} loses {digits}{shown}{where}", line)
 
     def _difference(self, k: int, line: SourceLine | None) -> str | None:
-        """Of a difference of two numbers, one of which the code gives a name: that beside the other."""
+        """For a difference of two numbers, one of which has a name in the code: that number in words, relative to the other."""
         i, _ = self.tape.places[k]
         written = _parsed(line)
         if i.op not in ("sub", "add") or not isinstance(written, ast.BinOp):
@@ -141,7 +141,7 @@ class _Backtrack:
 
 
 LONGEST = 30
-"""Characters of an operand that is shown."""
+"""Most characters shown of an operand."""
 
 
 def _parsed(line: SourceLine | None) -> ast.AST | None:
@@ -157,7 +157,7 @@ def _size(x: arb) -> float:
 
 
 def _near(x: arb, other: arb) -> str:
-    """A number, by what it is apart from another that it is close to."""
+    """A number as text, by its difference from another that it is close to."""
     apart = x - other
     if not apart.is_zero() and _size(apart) <= NEAR * _size(other):
         return f"{_short(other)} {'+' if apart > 0 else '−'} {_short(abs(apart))}"

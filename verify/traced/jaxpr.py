@@ -1,7 +1,7 @@
-"""jax's code as a formula: what `jax.make_jaxpr` writes down of it is gone through, with numpy's functions on recorded arrays.
+"""jax's code as a formula: the program that `jax.make_jaxpr` writes is executed with numpy's functions on recorded arrays.
 
-What moves entries jax does itself, on arrays of registers. Custom derivatives are entered for the value, and taken as they are where a
-gradient is asked for. Loops and branches run for the sizes and numbers at hand: what decides is decided by the recorder.
+Operations that move entries are done by jax itself, on arrays of registers. Custom derivatives are entered for the value, and used as they
+are where a gradient is recorded. Loops and branches run for the present sizes and numbers: the recorder decides their conditions.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from verify.traced.recorder import LIBRARIES, Recorder, line_at
 from verify.traced.windows import dilated, slid, windowed
 
 MOST_ROUNDS = 10_000
-"""Of a loop that ends by what it computes."""
+"""Most rounds of a loop that ends by a computed condition."""
 
 
 GIVEN = Primitive("as_given")
-"""Of an array whose numbers are exact, and are recorded as they are: what is computed of them alone is, too, and is not a number that was
-rounded before.
+"""Marks an array of exact numbers that are recorded as they are: results computed only from them are exact,
+too, and not rounded constants.
 """
 GIVEN.def_abstract_eval(lambda a: a)
 
 
 def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
-    """What `f`, a function of jax arrays, returns for arrays, recorded ones among them: numpy's, recorded where they depend on these. What
-    is written down is kept in `known` for arguments alike. Raises NotTraced.
+    """The result of `f`, a function of jax arrays, for arrays, some of them recorded: numpy's, recorded where they depend on recorded ones.
+    Programs are cached in `known` for arguments of the same kind. Raises NotTraced.
     """
     leaves, tree = jax.tree.flatten(tuple(arguments), is_leaf=lambda a: isinstance(a, Recorded))
     mine = [k for k, a in enumerate(leaves) if isinstance(a, Recorded)]
@@ -64,7 +64,7 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
 
 
 def _plain_key(leaves: Sequence[Any], mine: Sequence[int]) -> tuple[Any, ...]:
-    """What tells plain arguments apart."""
+    """A key of the plain arguments."""
     return tuple((k, a.tobytes() if isinstance(a, np.ndarray) else repr(a)) for k, a in enumerate(leaves) if k not in mine)
 
 
@@ -74,7 +74,7 @@ def _precision(leaves: Sequence[Any]) -> Any:
 
 
 class _Program:
-    """One run of what was written down. `extremes` are the two numbers of which one is the greater (True) or the lesser of both."""
+    """One run of a program. `extremes` maps results to the two numbers of which each is the greater (True) or the lesser."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
@@ -119,7 +119,7 @@ class _Program:
         return [self._in_format(y, v.aval) for y, v in zip(parts, step.outvars, strict=True)]
 
     def _in_format(self, y: Any, due: Any) -> Any:
-        """In the shape and the precision of what jax computes."""
+        """The result in the shape and precision that jax would compute."""
         if not isinstance(y, Recorded):
             return np.asarray(y, due.dtype)
         y = y if y.shape == due.shape else y.moved(np.broadcast_to, due.shape)
@@ -130,20 +130,20 @@ class _Program:
         return y if y.dtype == due.dtype else y.like(np.asarray(y.values, due.dtype)[()], y.registers)
 
     def _called(self, inner: Any, ins: Sequence[Any]) -> list[Any]:
-        """A jaxpr, closed or not; its equations stand on their own lines."""
+        """Runs a jaxpr, closed or not; its equations have their own lines."""
         at = self.recorder.at
         found = self.run(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), ins)
         self.recorder.at = at
         return found
 
     def decided(self, a: Any) -> Any:
-        """A truth or a whole number by which code is chosen."""
+        """A truth value or whole number on which code branches."""
         if isinstance(a, Truths):
             return a.decided()
         return self.recorder.fail("it chooses by a number that is differentiated") if isinstance(a, Recorded) else np.asarray(a)
 
     def scan(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
-        """Step by step."""
+        """Runs the loop step by step."""
         fixed, carried = params["num_consts"], params["num_carry"]
         consts, carry, rows = ins[:fixed], ins[fixed : fixed + carried], ins[fixed + carried :]
         steps, columns = range(params["length"]), list[list[Any]]()
@@ -162,12 +162,12 @@ class _Program:
         return np.stack([lifted(self.recorder, p) for p in parts])
 
     def cond(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
-        """The branch that is taken, by a whole number or a truth."""
+        """Runs the chosen branch, by a whole number or a truth value."""
         which = int(self.decided(ins[0]))
         return self._called(params["branches"][min(max(which, 0), len(params["branches"]) - 1)], ins[1:])
 
     def while_(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
-        """As often as its condition, which decides, holds."""
+        """Runs the loop while its condition holds, which is decided each time."""
         a, b = params["cond_nconsts"], params["body_nconsts"]
         asked, fixed, carry = ins[:a], ins[a : a + b], ins[a + b :]
         for _ in range(MOST_ROUNDS):
@@ -177,17 +177,19 @@ class _Program:
         return self.recorder.fail(f"a loop goes on for more than {MOST_ROUNDS} rounds")
 
     def solved(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
-        """A linear system, by the code that solves it: beside that stand its matrix's products, and the code for the transposed one."""
+        """Solves a linear system by the code that comes with it; its matrix's products, and the code for the transposed system, come with
+        it as well.
+        """
         lengths, inner = params["const_lengths"], params["jaxprs"]
         before = lengths.matvec + lengths.vecmat
         return self._called(inner.solve, [*ins[before : before + lengths.solve], *ins[sum(lengths) :]])
 
     def own(self, step: Any, *ins: Any) -> list[Any]:
-        """What jax makes of the numbers, by an operator with several results."""
+        """The results that jax itself computes, for an operator with several, from the plain numbers."""
         return [*map(np.asarray, step.primitive.bind(*[_given(a.values if isinstance(a, Recorded) else a) for a in ins], **step.params))]
 
     def moved(self, step: Any, *ins: Any) -> Any:
-        """What jax makes of arrays of registers, by an operator that moves numbers."""
+        """The result that jax itself computes on arrays of registers, for an operator that moves numbers."""
         kind = Truths if any(isinstance(a, Truths) for a in ins) else None
         of_numbers = {k for k, v in enumerate(step.invars) if v.aval.dtype.kind in "fVb" and v.aval.dtype == step.outvars[0].aval.dtype}
         given = []
@@ -216,7 +218,7 @@ class _Program:
 
 
 def _plain(a: Any) -> Any:
-    """As numpy has it; keys of random numbers stay jax's."""
+    """A plain array as numpy's; random keys stay jax's."""
     return a if isinstance(a, Recorded) or jax.numpy.issubdtype(getattr(a, "dtype", np.float64), jax.dtypes.extended) else np.asarray(a)
 
 
@@ -225,7 +227,7 @@ def _given(a: Any) -> Any:
 
 
 def _literal(v: Any) -> Any:
-    """In its own precision, and not as a Python number: it has been rounded to that."""
+    """A literal in its own precision, to which it has been rounded, and not as a Python number."""
     return np.asarray(v.val, v.aval.dtype)[()]
 
 
@@ -244,7 +246,7 @@ def _line_of(step: Any) -> SourceLine | None:
 
 
 def _numpy(f: Callable[..., Any]) -> Callable[..., Any]:
-    """One that is numpy's function of the operands, whatever the parameters."""
+    """A rule that is a numpy function of the operands, whatever the parameters."""
     return lambda program, step, *ins: f(*ins)  # noqa: ARG005
 
 
@@ -269,7 +271,7 @@ def _cumulated(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _product(program: _Program, step: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
-    """Of two arrays, over some axes, for each index of others."""
+    """A product of two arrays, contracted over some axes and batched over others."""
     (over_a, over_b), (each_a, each_b) = step.params["dimension_numbers"]
     left = [k for k in range(np.ndim(a)) if k not in (*over_a, *each_a)]
     right = [k for k in range(np.ndim(b)) if k not in (*over_b, *each_b)]
@@ -329,7 +331,7 @@ def _whole_power(program: _Program, step: Any, x: Any) -> Any:  # noqa: ARG001
 
 
 def _sorted(program: _Program, step: Any, *columns: Any) -> Any:
-    """By the first of some columns."""
+    """Sorts columns by the first."""
     axis = step.params["dimension"]
     if step.params["num_keys"] != 1 or not isinstance(columns[0], Recorded):
         if has_recorded([*columns[: step.params["num_keys"]]]):
@@ -348,7 +350,7 @@ def _sorted(program: _Program, step: Any, *columns: Any) -> Any:
 
 
 def _added_at(program: _Program, step: Any, x: Any, at: Any, updates: Any) -> Any:
-    """Each number is added where jax's own transpose of this finds it."""
+    """Adds each number where jax's own transpose of this operation finds it."""
     at = jax.numpy.asarray(program.decided(at))
     shape, size = np.shape(x), prod(np.shape(x))
     own = {key: step.params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
@@ -429,7 +431,7 @@ def _qr(program: _Program, step: Any, x: Any) -> Any:
 
 
 def _lu(program: _Program, step: Any, x: Any) -> Any:
-    """The factors of one matrix, below and above the diagonal, for the order of its rows that jax has chosen."""
+    """The factors of one matrix, below and above the diagonal, for the row order that jax has chosen."""
     if np.ndim(x) != 2 or x.shape[0] != x.shape[1]:
         return program.recorder.fail("jax's lu of other matrices than single square ones is not followed")
     own, pivots, order = program.own(step, x)
@@ -471,7 +473,9 @@ def _extreme(f: Callable[..., Any], *, greatest: bool) -> Callable[..., Any]:
 
 
 def _equal(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
-    """Whether a number is the greater of itself and another is asked of these two: balls of equal numbers would not tell."""
+    """Whether two numbers are equal. For a number that is the greater of two, the two are compared: balls of equal numbers would not
+    decide.
+    """
     if isinstance(x, Truths) or isinstance(y, Truths):
         return np.equal(x, y)
     recorder = program.recorder
@@ -497,7 +501,7 @@ def _equal(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
 
 CALLS = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call",
          "custom_vjp_call_jaxpr", "custom_lin", "core_closed_call"}  # fmt: skip
-"""What has a program inside: a custom derivative the one of its value."""
+"""Primitives with a program inside; for custom derivatives that of the value."""
 LOOPS: dict[str, Callable[..., Any]] = {"scan": _Program.scan, "cond": _Program.cond, "while": _Program.while_,
                                          "custom_linear_solve": _Program.solved}  # fmt: skip
 
@@ -542,4 +546,4 @@ RULES: dict[str, Callable[..., Any]] = {
     "optimization_barrier": lambda _, __, *xs: xs, "reduce_precision": _rounded,
     "round": _to_whole, "nextafter": _refused("it calls nextafter, which jumps"),
 }  # fmt: skip
-"""By the name of the primitive."""
+"""Rules by the name of the primitive."""

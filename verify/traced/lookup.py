@@ -1,4 +1,4 @@
-"""Where numbers lie among others: branches, each decided by comparing."""
+"""The position of numbers among others: branches, each decided by a comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from verify.traced.array import Recorded, Traced, lifted, recorder_of
 
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """How many of a row are below (or, on the right side, not above) each number."""
+    """The number of entries of a row that are below (on the right side: not above) each number."""
     recorder = recorder_of(a, v)
     row, x = lifted(recorder, a), lifted(recorder, v)
     if sorter is not None:
@@ -21,7 +21,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """The bin of each number; bins may fall."""
+    """The bin of each number; bins may be in falling order."""
     if isinstance(bins, Recorded):
         bins.recorder.inspected = True  # whether they rise is asked of their numbers
     edges = np.asarray(bins.values if isinstance(bins, Recorded) else bins)
@@ -32,7 +32,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 
 
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    """Straight between given points, beside them the last ones."""
+    """Linear interpolation between given points, constant beyond them."""
     recorder = recorder_of(x, xp, fp)
     if period is not None:
         recorder.fail("it calls np.interp with period=")

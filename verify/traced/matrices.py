@@ -1,7 +1,7 @@
-"""Rules of torch's operators on matrices, jax's among them: factors, determinants, systems.
+"""Rules for operators on matrices, of torch and jax: factors, determinants, systems.
 
-LAPACK leaves the signs of vectors and the order of rows open, so that rules which need them are handed what the framework itself has
-returned. What an LU factorization keeps for torch's backward alone stands for the matrix that it is of.
+LAPACK leaves the signs of vectors and the order of rows open, so rules that need them get the framework's own result. What an LU
+factorization keeps only for torch's backward stands for the factored matrix.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rule = Callable[..., Any]
 
 
 def _matrices(f: Rule) -> Rule:
-    """A rule of one matrix as one of stacks, where all else that it is handed by name is plain."""
+    """Turns a rule for one matrix into one for stacks; its named arguments are plain."""
 
     def rule(*operands: Any, **options: Any) -> Any:
         return of_stacks(lambda *xs: f(*xs, **options))(*operands)
@@ -29,7 +29,7 @@ def _matrices(f: Rule) -> Rule:
 
 
 def _turned(registers: Registers, signs: Any, recorder: Any) -> Registers:
-    """With the columns negated whose sign is −1."""
+    """The columns, negated where the sign is −1."""
     found, wrong = registers.copy(), np.flatnonzero(signs < 0)
     if wrong.size:
         found[:, wrong] = recorder.apply("neg", found[:, wrong])
@@ -37,12 +37,12 @@ def _turned(registers: Registers, signs: Any, recorder: Any) -> Registers:
 
 
 def _signs(mine: Any, own: Any) -> Any:
-    """Of each column, −1 where it points the other way than torch's."""
+    """For each column, −1 where it points in the opposite direction to the framework's, else 1."""
     return np.where(np.sum(mine * own, axis=0) < 0, -1.0, 1.0)
 
 
 def svd(x: Any, full_matrices: bool = False, compute_uv: bool = True, *, own: Any, **_: Any) -> Any:
-    """(U, S, Vh), with the signs of `own`, which is the same of plain numbers; of S alone the others are None."""
+    """(U, S, Vh), with the signs of `own`, the framework's result for the plain numbers; if only S is computed, the others are None."""
     if not compute_uv:
         return None, _matrices(decompositions.svdvals)(x), None
 
@@ -92,7 +92,7 @@ def _cholesky(a: Any, upper: bool = False, **_: Any) -> Any:
 
 
 def triangular(a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
-    """What solves aX = b, or Xa = b."""
+    """The solution X of aX = b, or of Xa = b."""
     how = {"lower": not upper, "unit_diagonal": unitriangular}
     solved = _matrices(factors.solve_triangular)
     return solved(a, b, **how) if left else np.swapaxes(solved(a, np.swapaxes(b, -1, -2), trans=1, **how), -1, -2)
@@ -114,7 +114,9 @@ def _solved(a: Any, b: Any, left: bool = True, *, own: Any, **_: Any) -> Any:
 
 
 def _standing_for(a: Any, lu: Any, pivots: Any) -> Any:
-    """The LU factors of a matrix, or of its transpose, whichever torch has taken apart, by that: what is solved with them is solved so."""
+    """The LU factors of a matrix or of its transpose, whichever torch has factored, represented by that
+    matrix: systems are solved with it.
+    """
     if not isinstance(a, Recorded):
         return None
     recorder = a.recorder
@@ -128,7 +130,7 @@ def _standing_for(a: Any, lu: Any, pivots: Any) -> Any:
 
 
 def _multiplied(lu: Any, pivots: Any) -> Any:
-    """PLU, the rows of LU having been swapped with those that `pivots` count from 1."""
+    """PLU, with the row swaps of `pivots`, which count from 1."""
     n = lu.shape[-1]
     found = (np.tril(lu, -1) + np.eye(n)) @ np.triu(lu)
     for at in np.ndindex(found.shape[:-2]):
@@ -171,7 +173,7 @@ OWN: dict[str, Rule] = {
     "_linalg_svd": svd, "_linalg_eigh": eigh, "linalg_qr": qr, "_linalg_solve_ex": _solved, "_linalg_det": _determinant,
     "_linalg_slogdet": _log_determinant,
 }  # fmt: skip
-"""Rules that are handed what the framework itself has returned, as `own`."""
+"""Rules that also get the framework's own result, as `own`."""
 
 MATRICES: dict[str, Rule] = {
     "linalg_inv_ex": _inverse, "linalg_cholesky_ex": _cholesky, "linalg_solve_triangular": triangular,

@@ -1,7 +1,7 @@
-"""Swaps, while a candidate is recorded, the functions in its own modules that would make plain numbers of recorded ones.
+"""While a candidate is recorded, replaces the functions in its own modules that would make plain numbers of recorded ones.
 
-numpy's elementwise functions and functions of arrays ask a recorded array themselves. Those that make arrays, `math`, `float` and functions
-that are compiled do not, so they are replaced by name in the modules that the candidate is written in, and put back.
+numpy's elementwise functions and functions of arrays dispatch to recorded arrays themselves. Functions that create arrays, `math`, `float`
+and compiled functions do not, so they are replaced by name in the modules that the candidate is written in, and restored afterwards.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from verify.traced.functions import METHODS, filled
 from verify.traced.recorder import BESIDE, OWN, Recorder
 
 LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), BESIDE, OWN, "<frozen "})
-"""Where code lies that is not the candidate's, or what stands for the place of Python's own."""
+"""Paths of code that is not the candidate's; also what stands for the path of Python's built-in code."""
 MOST = 10_000
-"""Objects that are looked through for modules."""
+"""Most objects to search for modules."""
 
 
 FOLLOWED: dict[int, Callable[..., Any]] = {}
-"""Functions whose code has been recorded, by their ids: what they keep is looked through behind a judgement, see `left`. Equality is the
-user's own: that of arrays has no truth.
+"""Functions whose code has been recorded, by id: what they keep is searched after a judgement, see `left`. Objects are not compared by ==,
+which the user's types may define, and which for arrays has no truth value.
 """
 
 
 @contextmanager
 def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[..., Any]]:
-    """The function with what stands in, which is taken away again whatever happens."""
+    """The function with the replacements in place, which are removed afterwards in any case."""
     FOLLOWED[id(f)] = f
     replaced, forget = _replacements(recorder)
     before: list[Callable[[], object]] = [forget]
@@ -47,7 +47,7 @@ def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[...,
         for a in recorder.buffers.values():
             replaced[id(a)] = _copy_of(recorder, a)
             before.append(partial(replaced.pop, id(a)))
-            if a.dtype.kind == "f":  # whoever reads it through another view is not to find numbers there
+            if a.dtype.kind == "f":  # other views of the memory must not show stale numbers
                 before.append(partial(a.__setitem__, ..., a.copy()))
                 a.fill(np.nan)
         for names in (*modules, *others):
@@ -74,7 +74,7 @@ def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[...,
 
 
 def _other(value: Any, replaced: dict[int, Any]) -> Any:
-    """What stands in for a value; None where it may stay."""
+    """The replacement of a value; None where it may stay."""
     if id(value) in replaced:
         return replaced[id(value)]
     if type(value) is np.ndarray and value.dtype.kind in "fiub":
@@ -85,12 +85,12 @@ def _other(value: Any, replaced: dict[int, Any]) -> Any:
 
 
 def _copy_of(recorder: Recorder, a: np.ndarray[Any, np.dtype[Any]]) -> Any:
-    """What stands in for a buffer that the code writes into: as it was before, and left so."""
+    """The replacement of a buffer that the code writes to: a copy of its former content."""
     return lifted(recorder, a.copy()) if a.dtype.kind == "f" else a.copy().view(Data)
 
 
 def _per_number(f: Any) -> Callable[..., Any]:
-    """What stands for `np.vectorize`."""
+    """The replacement of `np.vectorize`."""
 
     def each(*arrays: Any) -> Any:
         if not has_recorded(arrays) or f.signature is not None:
@@ -103,8 +103,8 @@ def _per_number(f: Any) -> Callable[..., Any]:
 
 
 class Data(np.ndarray[Any, np.dtype[Any]]):
-    """An array that the code brings along, the one that it has `kept`. It is numpy's own, whose methods would ask a recorded array for
-    plain numbers.
+    """An array that the code brings along, with the original in `kept`. A numpy array's own methods would ask a recorded operand for plain
+    numbers.
     """
 
     kept: Any = None
@@ -113,7 +113,7 @@ class Data(np.ndarray[Any, np.dtype[Any]]):
         self.kept = getattr(of, "kept", None)
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        """As numpy has it."""
+        """See numpy."""
         return np.dot(self, other) if out is None else super().dot(other, out)
 
     def __setitem__(self, at: Any, value: Any) -> None:
@@ -141,8 +141,8 @@ def _uncompiled(value: Any) -> Any:
 
 @lru_cache(maxsize=32)
 def places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], list[dict[str, Any]], dict[int, Any]]:
-    """Where the candidate's code looks up what it uses: the names of its own modules, its closures, the attributes of its objects; and the
-    buffers among them that it has been seen to write into.
+    """The namespaces in which the candidate's code looks up what it uses: the names of its own modules, its closures, the attributes of its
+    objects; and those buffers among them that it has been seen to write to.
     """
     found: dict[int, dict[str, Any]] = {}
     cells: list[Any] = []
@@ -189,11 +189,11 @@ def places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], l
 
 
 LEAVES = {"builtins", "numpy", "collections", "types", "functools", "random", "pathlib", "logging"}
-"""Modules of objects in which no code of the candidate is looked for."""
+"""Modules of objects that are not searched for the candidate's code."""
 
 
 def _used(names: dict[str, Any]) -> list[Any]:
-    """What a module's names lead to: not those that Python gives it, since its loader leads through all of pytest where that loads it."""
+    """The objects that a module's names lead to, without names set by Python: under pytest a module's loader leads to all of pytest."""
     return [value for name, value in names.items() if not name.startswith("__") and _leads_on(value)]
 
 
@@ -217,19 +217,21 @@ def _package(f: Any) -> str:
 
 
 def _is_own(file: str, module: str, root: str) -> bool:
-    """Whether code is the candidate's: not a library's, unless the candidate is of that library."""
+    """Whether code is the candidate's: not a library's, unless the candidate belongs to that library."""
     return not file.startswith(LIBRARY) or bool(root and root not in ("numpy", "scipy", "verify") and module.partition(".")[0] == root)
 
 
 class _Like(type):
-    """A class that passes for another one, and takes recorded arrays for its instances."""
+    """A class that poses as another one, and accepts recorded arrays as its instances."""
 
     def __instancecheck__(cls, x: Any) -> bool:
         return isinstance(x, cls.__bases__[0]) or cls.accepts(x)  # type: ignore[attr-defined]
 
 
 def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None]]:
-    """By the identity of what is replaced; and what lets go of the recorder, since classes live until they are collected."""
+    """The replacements by the identity of the original; and a function that releases the recorder, since classes live until they are
+    collected.
+    """
 
     def forget() -> None:
         nonlocal recorder
@@ -241,7 +243,7 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
         return x if isinstance(x, Traced) and not x.ndim else x.item() if isinstance(x, Traced) and x.size == 1 else float(x)
 
     class Float(float, metaclass=_Like):
-        """Python's float."""
+        """Poses as Python's float."""
 
         dtype = np.dtype(np.float64)
 
@@ -253,7 +255,7 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
             return isinstance(x, Traced) and not isinstance(x.values, np.ndarray)
 
     class Array(np.ndarray, metaclass=_Like):
-        """numpy's array."""
+        """Poses as numpy's array."""
 
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             return np.ndarray(*args, **kwargs)
@@ -288,7 +290,7 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
 
     def number(kind: Any) -> Any:
         class Number(kind, metaclass=_Like):  # type: ignore[misc]
-            """One of numpy's numbers."""
+            """Poses as one of numpy's number types."""
 
             dtype = np.dtype(kind)
 
@@ -314,12 +316,12 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
 
 
 BUILTINS = ("float", "max", "min")
-"""Of Python's own functions those that something stands for. They are looked up behind the names of a module."""
+"""Built-in functions that are replaced; they are looked up after the names of a module."""
 
 
 def _extreme(plain: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Python's `max` or `min`, which takes recorded numbers as numpy's does: by itself it goes on by each comparison, and where several are
-    open the code runs once for each outcome of all of them.
+    """Python's `max` or `min`, extended to recorded numbers as numpy's: the original branches on each comparison, and where several are
+    open the code would run once for each combination of outcomes.
     """
 
     def extreme(*args: Any, **options: Any) -> Any:
@@ -345,12 +347,12 @@ def _is_number(x: Any) -> bool:
 
 
 MODULES = ("scipy", "scipy.special", "scipy.linalg", "scipy.spatial", "scipy.spatial.distance")
-"""Of scipy, where the candidate has imported them."""
+"""Modules of scipy that are patched where the candidate has imported them."""
 
 
 @lru_cache(maxsize=8)
 def _always(modules: tuple[str, ...]) -> dict[int, Any]:
-    """By the identity of what is replaced, whatever the record is."""
+    """The replacements that do not depend on the record, by the identity of the original."""
     found: dict[int, Any] = {id(getattr(math, name)): _mathematical(name) for name in MATHEMATICAL if hasattr(math, name)}
     found |= {id(f): _of_lists(f) for f in (*vars(np).values(), np.linalg.norm) if isinstance(f, np.ufunc) or id(f) in LISTED}
     found |= {id(np.isscalar): lambda x: np.isscalar(x) or (isinstance(x, Recorded) and not isinstance(x.values, np.ndarray))}
@@ -372,11 +374,11 @@ LISTED = {
         np.partition, np.argpartition, np.quantile, np.percentile, np.round,
                 np.cumsum, np.cumprod, np.diff, np.abs, np.dot, np.clip, np.linalg.norm, np.ravel, np.nansum, np.nanmean)
 }  # fmt: skip
-"""Functions that code calls with lists of numbers, of which numpy makes arrays before a recorded one is asked."""
+"""Functions that code calls with lists of numbers, which numpy would turn into arrays before a recorded number is asked."""
 
 
 class _of_lists:  # noqa: N801  # a function
-    """One of numpy's functions, or one of its methods, which takes lists of recorded numbers for arrays."""
+    """One of numpy's functions, or one of its methods, that accepts lists of recorded numbers as arrays."""
 
     def __init__(self, f: Any) -> None:
         self.f = f
@@ -413,7 +415,7 @@ def _vectorized(*args: Any, **kwargs: Any) -> Any:
 
 
 class Proxy(ModuleType):
-    """A module of which some names stand for something else."""
+    """A module with some names replaced."""
 
     def __init__(self, module: ModuleType, replaced: dict[int, Any]) -> None:
         super().__init__(module.__name__)
@@ -432,7 +434,7 @@ MATHEMATICAL = {
     "prod": lambda xs: _product(xs),
     "erf": "erf", "erfc": "erfc", "lgamma": "gammaln",
 }  # fmt: skip
-"""What stands for functions of Python's module where their argument is recorded."""
+"""Replacements for functions of `math`, for recorded arguments."""
 
 
 def _product(xs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A problem whose formula is code: recorded anew at every point, with the branches that are taken there."""
+"""A problem whose formula is code: recorded anew at every point, with the branches taken there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from verify.problem import FromExample, Input, Part, Problem, Recording, Values
-from verify.rounding import NARROW, unit_roundoff
+from verify.rounding import SAME_NUMBER, unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape import enclose
@@ -31,33 +31,33 @@ from verify.traced.recorder import BITS, NotTraced
 T = TypeVar("T")
 
 KEPT = 16
-"""Records that are kept: each is as large as all that the code computes."""
+"""Cached records: each is as large as everything that the code computes."""
 OPERATIONS = 40_000
-"""Operations of all runs of code that are remembered: the laws come to the same points one after the other, more of them than are kept, and
-small code need not run again for each.
+"""Most operations of all remembered runs of code: the laws visit the same points one after the other, more points than records are cached,
+and small code need not run again for each.
 """
 LATEST = 6
-"""Records that are tried at another point, the latest first, before the code runs again: along a line it may do one thing ahead and another
-behind.
+"""Records to try at another point, the latest first, before the code runs again: along a line the code may take one branch ahead and
+another behind.
 """
 ABOUT = 1024
-"""Points of which is kept what is about true of them."""
+"""Points for which an approximate truth is cached."""
 EXACTLY = 4
-"""Points at which the gradient's code is read in balls at least: the example, and three others."""
+"""Points at which the gradient's code is evaluated in balls at least: the example, and three others."""
 NEAR = 2.0**-20
-"""Part of the size of a gradient that radii in double precision may reach at most, where they stand in for balls."""
+"""Relative to the size of a gradient, the largest radii in double precision that may replace balls."""
 SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
-"""Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
-as σ(m) − 1 is, and right code loses its digits.
+"""Multiples of the example at which the size of slopes is examined. A slope that is small there may be a difference of numbers of that
+size, as σ(m) − 1 is, where right code loses its digits.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """The entry at which a gradient's code is farthest from the loss's gradient, in units of the `size` of the whole: proved to be off by
-    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out, `rounded` where constants
-    are moved by what their dtype rounds them. `widest` is the width of the widest of the balls of all entries: where that is not small,
-    they may be off by more.
+    """The entry at which a gradient's code is farthest from the loss's gradient, in units of the `size` of the whole gradient, with a
+    proved `distance`. `guarded` says that the gap vanishes if tiny numbers that only one of the codes adds may be left out, `rounded` that
+    it vanishes if constants are moved by the rounding of their dtype. `widest` is the width of the widest ball of all entries: where it is
+    not small, the entries may be off by more.
     """
 
     place: int
@@ -74,8 +74,8 @@ class Gap:
 
 class Code:
     """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
-    them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
-    gradient is that of a candidate which is judged by this. `both` returns the value and these arrays in one list, where one code does.
+    them), recorded when they are needed. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the gradient
+    is that of a candidate which is judged by this code. `both` returns the value and these arrays in one list, if one code computes both.
     The candidate may answer in a format of `half` precision.
     """
 
@@ -109,7 +109,7 @@ class Code:
 
     @property
     def gradient(self) -> Callable[..., Any]:
-        """The code of the gradient. Raises NotTraced where it has none."""
+        """The code of the gradient. Raises NotTraced if there is none."""
         if self._gradient is None:
             raise NotTraced(self.unrecorded or "it has no gradient")
         return self._gradient
@@ -122,11 +122,11 @@ class Code:
         return given, _bits(given)
 
     def _unrecorded(self, given: list[Any]) -> Hashable:
-        """What a record knows as it is, and holds for nothing else."""
+        """The inputs that a record treats as fixed and not as variables or data."""
         return _bits([a for k, a in enumerate(given) if not is_recorded(a, k < self.variables)]), _dtype(given), tuple(map(np.shape, given))
 
     def record(self, values: Values) -> tuple[Record, bytes]:
-        """The record there, and its key. Raises NotTraced."""
+        """The record at these values, and its key. Raises NotTraced."""
         given, place = self._place(values)
         if place not in self._records:
             plain = self._unrecorded(given)
@@ -143,14 +143,14 @@ class Code:
         return self._records[place]
 
     def _recorded(self, given: list[Any], place: Hashable) -> Record:
-        """The record of the code as it runs there."""
+        """The record of the code as it runs at this place."""
         if place not in self._runs:
             self._runs[place] = recorded(self.f, given, u=self._unit(given), variables=self.variables)
             _remembered(self._runs, self._runs[place].tape.operations)
         return self._runs[place]
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """What is about true of a point, or what the candidate answers there: derived for the first law that asks."""
+        """The cached approximate truth or answer at a point, computed for the first law that needs it."""
         if question not in self._approximate:
             self._approximate[question] = answer()
             _kept(self._approximate, ABOUT)
@@ -158,8 +158,8 @@ class Code:
         return found
 
     def approximate_gradient(self, values: Values, moved: NDArray[np.float64]) -> ApproximateGradient:
-        """The slopes there in double precision with radii, careful code having `moved` each of the variables by so much of its size at
-        most. Raises NotTraced.
+        """The slopes in double precision with error radii; careful code may have `moved` each variable by at most this share of its size.
+        Raises NotTraced.
         """
 
         def answer() -> ApproximateGradient:
@@ -172,8 +172,8 @@ class Code:
     def approximate_values(
         self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]
     ) -> tuple[Approximate, list[Hashable]]:
-        """The same of the value, with the pieces that are taken, at `points` (n, variables) by the record at these `values`: where the code
-        does something else nothing is known. Raises NotTraced.
+        """The values in double precision with error radii, and the active pieces, at `points` (n, variables), from the record at these
+        `values`: unknown where the code takes other branches. Raises NotTraced.
         """
 
         def answer() -> tuple[Approximate, list[Hashable]]:
@@ -187,7 +187,7 @@ class Code:
         return self.once(("values", place, points.tobytes()), answer)
 
     def _floats(self, given: list[Any], record: Record, moved: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """All inputs of a record, and by what part of its size each may be off: a guard is left out or not."""
+        """All inputs of a record, and the relative error that each may have: a guard may be left out."""
         inputs = np.array([float(x) for x in _inputs(given, record)])
         off = np.zeros(len(inputs))
         off[: len(moved)] = moved
@@ -195,8 +195,8 @@ class Code:
         return inputs, off
 
     def is_near(self, values: Values, there: ApproximateGradient) -> float | None:
-        """The radius, of the size of the gradient, within which its code denotes what it must; None where that is to be asked in balls: at
-        the first points, where the code does what it has not done before, and where numbers in double precision do not tell.
+        """The radius, relative to the size of the gradient, within which the gradient's code denotes the true one; None where that needs
+        balls: at the first points, where the code takes new branches, and where double precision does not decide.
         """
         given, _ = self._place(values)
         records, tape = self._gradient_records(given)
@@ -216,15 +216,14 @@ class Code:
         return width / size if size > 0 and width <= NEAR * size else None
 
     def as_run(self, values: Values) -> tuple[Record, NDArray[np.float64]]:
-        """The loss's code by the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
+        """The loss's code as the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
         given, _ = self._place(values)
         found = as_run(self.f, given, self.variables)
         return found, np.array([float(x) for x in _inputs(given, found)])
 
     def gradient_as_run(self, values: Values) -> tuple[Tape, NDArray[np.float64], int]:
-        """The gradient's code, the inputs of its record, and how many of these, the last, are tiny numbers that it adds.
-
-        Raises NotTraced.
+        """The gradient's code, the inputs of its record, and how many of these, the last ones, are tiny numbers that it adds. Raises
+        NotTraced.
         """
         given, _ = self._place(values)
         (first, *_), tape = self._gradient_records(given)
@@ -240,12 +239,12 @@ class Code:
         return [Part(key=key, places=np.arange(size), numbers=numbers, tiny=len(record.guards))]
 
     def stated(self, key: Hashable) -> Recording:
-        """The formula of a record that was made lately."""
+        """The formula of a recently made record."""
         assert isinstance(key, bytes)
         return self._formulas[key]
 
     def written(self, values: Values) -> list[Written]:
-        """The entries of the gradient as its code has them, in a row. Raises NotTraced."""
+        """The entries of the gradient as its code computes them, in a row. Raises NotTraced."""
         given, place = self._place(values)
         if place not in self._written:
             try:
@@ -277,9 +276,7 @@ class Code:
         return self._gradients[1:]
 
     def follow(self, first: Callable[..., Any], values: Values, gradient: NDArray[np.floating]) -> None:
-        """Has the gradient's code recorded behind the code that is asked `first`, where by itself it does not give this gradient: it uses
-        what that keeps.
-        """
+        """Records the gradient's code after the code `first`, where by itself it does not give this gradient: it uses what that keeps."""
         own = self._gradient
         assert own is not None
 
@@ -296,8 +293,8 @@ class Code:
         self._gradient_runs.clear()
 
     def strayed(self, values: Values, gradient: NDArray[np.floating]) -> tuple[int, float] | None:
-        """The place of the first entry of a gradient, as it came out there, that the recorded code cannot have made, and what that makes of
-        it: code may do otherwise when it is recorded. None where there is none. Raises NotTraced.
+        """The position of the first entry of a gradient, returned at these values, that the recorded code cannot have computed, and the
+        recorded value: code may act differently when it is recorded. None if there is none. Raises NotTraced.
         """
         given, _ = self._place(values)
         returned, first, self._gradients = np.ravel(gradient).tolist(), 0, None  # it is recorded anew, there
@@ -311,8 +308,8 @@ class Code:
         return None
 
     def changed(self, values: Values) -> tuple[float, float] | None:
-        """What the loss's code, or an entry of the gradient's, was recorded to be there, and what it is recorded to be now that it runs
-        again, if it is another number: the code goes by what it keeps. None where nothing differs, or nothing is known.
+        """The recorded value of the loss's code, or of an entry of the gradient's, and its value when the code is recorded again, if they
+        differ: then the code depends on what it keeps. None where they agree, or nothing is known.
         """
         given, _ = self._place(values)
         with suppress(NotTraced):
@@ -331,7 +328,7 @@ class Code:
 
     def origin(self, values: Values, place: int | None = None) -> Origin | None:
         """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
-        or where that is not known.
+        or where that is unknown.
         """
         given, _ = self._place(values)
         try:
@@ -347,15 +344,15 @@ class Code:
         return None
 
     def careless(self, values: Values, example: Values | None) -> NDArray[np.float64] | None:
-        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest
-        entry that there is here, or between the example, if there is one, and 0.
+        """The error of careful floats in the gradient's code, entry by entry, up to half of the digits of the largest entry, here or
+        between the example, if there is one, and 0.
         """
         try:
             found = self.written(values)
         except NotTraced:
             return None
         given, _ = self._place(values)
-        if len(found) != sum(int(np.size(a)) for a in given[: self.variables]):  # whoever asks for the answer hears of that
+        if len(found) != sum(int(np.size(a)) for a in given[: self.variables]):  # reading the answer reports this
             return None
         half = float(np.sqrt(self._unit(given)))
         size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
@@ -364,7 +361,7 @@ class Code:
         return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=half * size), half * size))
 
     def _largest(self, example: Values, dtype: str) -> float:
-        """The largest slope of the loss on the way from the example to 0, as far as there are any."""
+        """The largest slope of the loss on the way from the example to 0, where slopes exist."""
         if dtype not in self._sizes:
             sizes = [0.0]
             for part in SHRUNK:
@@ -376,7 +373,7 @@ class Code:
         return self._sizes[dtype]
 
     def careless_value(self, values: Values) -> float:
-        """The same of what the other code of the value denotes, up to half of its digits."""
+        """The error of careful floats in the other code of the value, up to half of its digits."""
         if self._loss is None:
             return 0.0
         given, _ = self._place(values)
@@ -388,7 +385,7 @@ class Code:
         return float(np.nanmin([found.radius, np.sqrt(self._unit(given)) * float(found.exact.abs_upper())]))
 
     def enclosed(self, values: Values) -> arb:
-        """The value there, with all that tiny numbers that are added may be. Raises NotTraced."""
+        """The value, for all possible values of the tiny numbers that are added. Raises NotTraced."""
         record, _ = self.record(values)
         given, _ = self._place(values)
         with precision():
@@ -397,7 +394,7 @@ class Code:
         return found
 
     def slopes(self, values: Values) -> list[arb] | None:
-        """The gradient of the value; None on a kink, or where nothing is known. Raises NotTraced."""
+        """The gradient of the value; None on a kink, or where it is unknown. Raises NotTraced."""
         record, _ = self.record(values)
         return slopes(record, _inputs(self._place(values)[0], record))
 
@@ -415,7 +412,7 @@ class Code:
         return replace(found, distance=0.0, rounded=True) if self._is_rounding(given, record, found.size) else found
 
     def _is_rounding(self, given: list[Any], record: Record, size: float) -> bool:
-        """Whether what single precision makes of constants explains a gap. In double precision they are held to all their digits."""
+        """Whether rounding of constants to single precision explains a gap. In double precision all digits of constants count."""
         if _dtype(given) != "float32":
             return False
         (first, *_), tape = self._gradient_records(given)
@@ -426,8 +423,8 @@ class Code:
         return explained(lambda moved: apart(record, inputs, tape, others, moved), constants, unit, size)
 
     def sharp_gap(self, values: Values, gap: Gap) -> Gap | None:
-        """No gap, where what constants may be off by leaves one open, and there is none with the constants as they stand, or with all of
-        them as they may have been before; None where that does not tell. It accuses nobody.
+        """The gap, narrowed: none where the uncertainty of constants leaves one open, but none exists for the constants as written, or for
+        possible values before rounding; None where that does not decide. It blames no candidate.
         """
         record, _ = self.record(values)
         given, _ = self._place(values)
@@ -437,8 +434,8 @@ class Code:
         return replace(gap, rounded=True) if self._is_rounding(given, record, gap.size) else None
 
     def gap_as_recorded(self, values: Values, example: Values) -> Gap | None:
-        """The same by what was recorded at an example, without running code where that may not be made for: None where it does not hold.
-        Raises NotTraced.
+        """The gap at these values by the records made at an example, without running code where it may not be able to run: None where the
+        records do not hold. Raises NotTraced.
         """
         record, _ = self.record(example)
         records, _ = self._gradient_records(self._place(example)[0])
@@ -446,11 +443,13 @@ class Code:
         holds = all(r.holds(given) for r in (record, *records))
         return self._compared(given, record, values, guards=bool(record.guards)) if holds else None
 
-    def turns_elsewhere(self, values: Values, example: Values) -> bool:
-        """Whether either code, as recorded at an example, goes another way elsewhere; it does not run there. Raises NotTraced."""
+    def turns_elsewhere(self, values: Values, example: Values) -> frozenset[tuple[int, int]]:
+        """The decisions of either code, as recorded at an example, that turn out otherwise at these values, where it does not run: by the
+        place of its record and their own. Raises NotTraced.
+        """
         records = [self.record(example)[0], *self._gradient_records(self._place(example)[0])[0]]
         given, _ = self._place(values)
-        return any(r.turns_elsewhere(given) for r in records)
+        return frozenset((k, turned) for k, r in enumerate(records) for turned in r.turns_elsewhere(given))
 
     def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
         due = slopes(record, _inputs(given, record, loose=guards))
@@ -469,7 +468,7 @@ class Code:
                 continue
             widest = max(widest, float(apart.rad()))
             distance = float(apart.abs_lower())
-            distance = distance if distance > NARROW * size else 0.0
+            distance = distance if distance > SAME_NUMBER * size else 0.0
             if worst is None or distance > worst.distance:
                 worst = Gap(
                     place=k, distance=distance, width=float(apart.rad()), measured=float(w.exact), expected=float(t), size=size, line=w.line
@@ -478,7 +477,7 @@ class Code:
 
 
 def _in_a_list(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """One function for all points, since its modules are looked through for each that is new."""
+    """The loss as a function that returns a list; cached, since the modules of each new function are searched."""
 
     @wraps(loss)
     def alone(*inputs: Any) -> list[Any]:
@@ -488,7 +487,7 @@ def _in_a_list(loss: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _outputs(record: Record, tape: Tape, inputs: Sequence[arb]) -> list[arb]:
-    """What a tape of a record denotes."""
+    """The values that a tape of a record denotes."""
     with precision():
         run = enclose.run(tape, inputs, arithmetic=arithmetic(record, tape))
         return [run.values[r] for r in tape.outputs.ravel().tolist()]
@@ -504,7 +503,7 @@ def _bits(given: Sequence[Any]) -> Hashable:
 
 
 def _shrunk(a: Any, part: float, dtype: str) -> Any:
-    """What holds floats, so many times as large."""
+    """An argument of floats, scaled by `part`."""
     return (np.asarray(a).astype(dtype) * np.dtype(dtype).type(part))[()] if np.asarray(a).dtype.kind == "f" else a
 
 
@@ -513,7 +512,7 @@ def _dtype(given: Sequence[Any]) -> str:
 
 
 def _remembered(runs: OrderedDict[Any, Any], operations: int) -> None:
-    """Forgets the oldest where all of them, of so many operations each, are too many."""
+    """Drops the oldest runs when their operations are too many."""
     while len(runs) * (operations + 1) > max(OPERATIONS, operations + 1):
         runs.popitem(last=False)
 
@@ -532,8 +531,8 @@ def code_problem(
     declared: Mapping[str, Input] | None = None,
     drawn: Sequence[str] = (),
 ) -> Problem:
-    """The problem around an example of the inputs; or of inputs that are `declared`, beside which the others have the shapes and signs of
-    the example. Those of these by which the code has no derivatives keep their values, unless they are `drawn`.
+    """The problem around an example of the inputs; or for inputs that are `declared`, where the others have the shapes and signs of the
+    example. Inputs without derivatives keep their values, unless they are `drawn`.
     """
     variables = code.names[: code.variables]
     free = {*variables, *drawn}
@@ -555,7 +554,7 @@ def code_problem(
 
 
 def domain_of(a: np.ndarray[Any, np.dtype[Any]]) -> Domain:
-    """What is drawn keeps the sign that all numbers of an example have."""
+    """The domain of an input that has no other: drawn numbers keep the sign that all numbers of the example share."""
     if np.all(a > 0):
         return Domain("Positive", 0.0, np.inf, closed=False)
     return Domain("Real", -np.inf, 0.0, closed=False) if np.all(a < 0) else Domain("Real")

@@ -12,7 +12,7 @@ from verify.traced.recorder import Recorder
 
 
 def matmul(a: Traced, b: Traced) -> Traced:
-    """As numpy has it: vectors, matrices, stacks of them."""
+    """See numpy: vectors, matrices, stacks of them."""
     recorder = a.recorder
     with np.errstate(all="ignore"):
         values = a.values @ b.values
@@ -51,7 +51,7 @@ def einsum(recorder: Recorder, subscripts: str, *operands: Any) -> Traced:
 
 
 def _letters(recorder: Recorder, subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the output; an ellipsis stands for capital Greek ones, the last axis first."""
+    """The letters of each operand and of the output; an ellipsis becomes capital Greek letters, the last axis first."""
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ndims):
@@ -66,7 +66,7 @@ def _letters(recorder: Recorder, subscripts: str, ndims: Sequence[int]) -> tuple
 
 
 def _without_repeats(s: list[str], x: Traced) -> tuple[list[str], Traced]:
-    """Diagonals where a letter occurs twice."""
+    """The diagonals, where a letter occurs twice."""
     for letter in dict.fromkeys(s):
         while s.count(letter) > 1:
             first, second = [k for k, c in enumerate(s) if c == letter][:2]

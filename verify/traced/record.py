@@ -1,8 +1,8 @@
-"""The record of a function's code at given values: a tape, with the branches of the code that are open there.
+"""The record of a function's code at given values: a tape, with the branches that are open there.
 
-Where numbers are compared and the code goes on by the outcome, the record holds for that outcome only: elsewhere its value is unknown, and
-no ball around it is finite. Where careful floats may see either outcome, the code runs again with the other one, and the record
-chooses between both as a formula's switch does.
+Where the code branches on a comparison, the record holds for that outcome only: elsewhere its value is unknown, and no ball around it is
+finite. Where careful floats may see either outcome, the code runs again with the other one, and the record selects between both like a
+switch of a formula.
 """
 
 from __future__ import annotations
@@ -32,20 +32,22 @@ from verify.traced.recorder import FRONT_ENDS, GUARD, NotTraced, Recorder, Write
 MOST_LINES = 100
 """Lines of code that a report shows."""
 AWAY = (0.0, 1.0)
-"""How far from the point plain numbers are handed in where the code has kept recorded ones for its next call: it keeps those then."""
+"""Distances from the point at which plain numbers are passed where the code has kept recorded ones for its
+next call: then it keeps these.
+"""
 UNKEPT = 3
-"""References to a recorder that nothing which was recorded has."""
+"""References to a recorder that remain when nothing recorded on it does."""
 MOST_RUNS = 64
-"""Runs of the code at one point, for all outcomes of what is open there."""
+"""Most runs of the code at one point, for all outcomes of open comparisons."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """`outputs` are registers of `b` in the shape of what came out, `values` the numbers that the code had, `guards` the inputs that the
-    tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
-    unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for. Derivatives are taken
-    by the first `variables` of the inputs. `halved` are functions that have read one triangle of a matrix whose triangles differ.
-    `alone` are constants that are no entries of arrays.
+    """`outputs` are registers of `b` in the shape of the result, `values` the numbers that the code computed, `guards` the tape's inputs
+    after those of the code: tiny numbers that are added. `decided` are the truth values on which the code branched, for floats with the
+    unit roundoff `u`, or in real arithmetic. It is `steady` if the code depends on the inputs in no other way. Derivatives are in the first
+    `variables` of the inputs. `halved` are functions that read one triangle of a matrix whose triangles differ. `alone` are constants that
+    are no entries of arrays.
     """
 
     b: Builder
@@ -62,7 +64,7 @@ class Record:
 
     @property
     def output(self) -> int:
-        """The register of what came out, where that is one number; code may give it as an array of one."""
+        """The register of the result, if it is one number; code may return it as an array of one."""
         return int(self.outputs.item())
 
     @cached_property
@@ -71,9 +73,7 @@ class Record:
         return self.b.tape(self.outputs)
 
     def holds(self, given: Sequence[Any], place: Hashable = None) -> bool:
-        """Whether the code does the same at other inputs: all that decided certainly turns out as it did here. Of a `place` it is found
-        out once.
-        """
+        """Whether the code takes the same branches at other inputs: every decision certainly has the same outcome. Cached by `place`."""
         if not self.steady:
             return False
         if place is None or place not in self._held:
@@ -83,11 +83,11 @@ class Record:
             self._held[place] = all(run.values[r] is v for r, v in self.decided.items())
         return self._held[place]
 
-    def turns_elsewhere(self, given: Sequence[Any]) -> bool:
-        """Whether the code goes another way at other inputs: something that decided certainly turns out otherwise."""
+    def turns_elsewhere(self, given: Sequence[Any]) -> frozenset[int]:
+        """The decisions that certainly have another outcome at other inputs: the code takes another branch there."""
         with precision():
             run = enclose.run(self._truths, balls(given, self.variables, self.guards), None if self.u is None else arb(self.u))
-        return any(run.values[r] is (not v) for r, v in self.decided.items())
+        return frozenset(r for r, v in self.decided.items() if run.values[r] is (not v))
 
     @cached_property
     def _held(self) -> dict[Hashable, bool]:
@@ -95,7 +95,7 @@ class Record:
 
     @cached_property
     def listing(self) -> list[dict[str, Any]]:
-        """The first lines of code in the order in which they run: the file's name, the number, the code, and what is computed."""
+        """The first lines of code in the order of execution: the file's name, the number, the code, and what is computed."""
         found: dict[tuple[str, int], tuple[str, Counter[str]]] = {}
         for i in self.tape.instructions:
             if i.line is not None:
@@ -111,7 +111,7 @@ class Record:
 
     @cached_property
     def key(self) -> bytes:
-        """Equal for records of the same operations on the same constants."""
+        """A key, equal for records of the same operations on the same constants."""
         found = blake2b(digest_size=16)
         tape = self.tape
         needed = {int(r) for i in tape.instructions for x in i.ins for r in x.ravel().tolist()} | set(self.outputs.ravel().tolist())
@@ -125,8 +125,9 @@ class Record:
 
 
 def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float, variables: int | None = None) -> Record:
-    """What `f` returns, one number or an array, as a function of those of the arrays `given` that hold floats; branches that are open for
-    floats with the unit roundoff `u` are run both ways. Derivatives are taken by the first `variables`, or all. Raises NotTraced.
+    """The record of `f`, which returns one number or an array, as a function of those of the arrays `given` that hold floats; branches that
+    are open for floats with the unit roundoff `u` are run both ways. Derivatives are in the first `variables` inputs, or in all. Raises
+    NotTraced.
     """
     runs = _Runs(f, given, u, len(given) if variables is None else variables)
     with _forgotten(f, given, runs.recorders):
@@ -134,8 +135,8 @@ def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float, variables
 
 
 def as_written(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> list[Record]:
-    """Each of the arrays that `f` returns in a list: comparisons turn out as they do in real arithmetic, ties as they are written. Raises
-    NotTraced.
+    """The records of the arrays that `f` returns in a list: comparisons have the outcome of real arithmetic, on ties the outcome as
+    written. Raises NotTraced.
     """
     recorders: list[Recorder] = []
     with _forgotten(f, given, recorders):
@@ -160,14 +161,14 @@ def _as_written(f: Callable[..., Any], given: Sequence[Any], variables: int, rec
 
 
 def followed(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], recorder: Recorder) -> Any:
-    """What `f` returns on recorded inputs, by a recorder of the caller's; its comparisons turn out as that decides. Raises NotTraced."""
+    """The result of `f` on recorded inputs, with the caller's recorder, which decides comparisons. Raises NotTraced."""
     with _forgotten(f, given, [recorder]):
         return _run(f, given, inputs, recorder)
 
 
 def as_run(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> Record:
-    """The one number that `f` returns, by the operations that run at these inputs, each with its own line though it be equal to another.
-    Elsewhere it may be another formula. Raises NotTraced.
+    """The record of the single number that `f` returns, as the operations that run at these inputs, each with its own line even if it
+    equals another. Elsewhere it may be another formula. Raises NotTraced.
     """
     runs = _Runs(f, given, 0.0, len(given) if variables is None else variables, Builder(shared=False))
     with _forgotten(f, given, runs.recorders):
@@ -175,12 +176,12 @@ def as_run(f: Callable[..., Any], given: Sequence[Any], variables: int | None = 
 
 
 def inputs_of(b: Builder, given: Sequence[Any], variables: int) -> list[Registers | None]:
-    """Registers of what is recorded."""
+    """The registers of the recorded inputs."""
     return [b.inputs(np.shape(a), variable=k < variables) if is_recorded(a, k < variables) else None for k, a in enumerate(given)]
 
 
 def is_recorded(a: Any, variable: bool) -> bool:
-    """Whether an argument is an array of floats, or one float: not a tiny one, such as an ε, unless derivatives are taken by it."""
+    """Whether an argument is recorded: an array of floats, or one float, except for a tiny one, such as an ε, that is no variable."""
     of_floats = isinstance(a, (np.ndarray, np.floating, float)) and np.asarray(a).dtype.kind == "f"
     return of_floats and (variable or np.ndim(a) > 0 or abs(float(a)) > GUARD)
 
@@ -212,13 +213,13 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
 
 
 def _ready(f: Callable[..., Any], recorder: Recorder) -> AbstractContextManager[Callable[..., Any]]:
-    """The function, with what stands in for numpy's; of a framework nothing needs to."""
+    """The function with numpy's functions replaced; functions of a framework need no replacement."""
     return swapped(f, recorder) if getattr(f, "framework", None) not in FRONT_ENDS else nullcontext(f)
 
 
 @contextmanager
 def _forgotten(f: Callable[..., Any], given: Sequence[Any], recorders: Sequence[Recorder]) -> Iterator[None]:
-    """Has the code keep plain numbers where it has kept recorded ones, which no later call is to meet."""
+    """Makes the code keep plain numbers where it has kept recorded ones, which no later call may meet."""
     try:
         yield
     except NotTraced as error:
@@ -238,7 +239,7 @@ def _have_forgotten(f: Callable[..., Any], given: Sequence[Any], recorders: Sequ
             return
         with suppress(Exception, NotTraced), np.errstate(all="ignore"):
             f(*(np.asarray(a + away, np.asarray(a).dtype)[()] if is_recorded(a, variable=True) else _copied(a) for a in given))
-    if any(sys.getrefcount(r) > UNKEPT for r in recorders):  # what it keeps it makes of what it has kept, as running means are
+    if any(sys.getrefcount(r) > UNKEPT for r in recorders):  # its state depends on its earlier state, like running means
         tidy([f])
 
 
@@ -247,7 +248,7 @@ def _copied(a: Any) -> Any:
 
 
 def _truths(b: Builder, inputs: Sequence[arb], asked: Mapping[int, bool], u: float | None) -> dict[int, bool | None]:
-    """How truths turn out over all that careful floats may have (with `u`), or in real arithmetic."""
+    """The truth values over all inputs that careful floats may have (with `u`), or in real arithmetic."""
     if not asked:
         return {}
     with precision():
@@ -262,7 +263,7 @@ def balls(given: Sequence[Any], variables: int, guards: Iterable[float] = ()) ->
 
 
 class _Runs:
-    """Runs of one function at one point, on one builder."""
+    """The runs of one function at one point, on one builder."""
 
     def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float, variables: int, b: Builder | None = None) -> None:
         self.f, self.given, self.u, self.variables = f, given, u, variables
@@ -276,7 +277,7 @@ class _Runs:
         self.inspected = False
 
     def explored(self) -> Record:
-        """The record with all that is open."""
+        """The record with all open branches."""
         first, recorder = self._ran({})
         self.decided = dict(recorder.decided)
         return self._record(self._tree({}, first, recorder), first.values)
@@ -325,20 +326,24 @@ class _Runs:
         mine = free[first]
         other_out, other = self._ran({**forced, first: not mine})
         if 2 ** len(open_) > self.left + 2 and set(open_[1:]) <= other.decided.keys():
-            self.left = -1  # they do not depend on each other: all combinations take more runs than are left
+            self.left = -1  # they are independent: all combinations need more runs than are left
             return self._guarded(out, free, known=True)
         own = self._tree({**forced, first: mine}, out, recorder)
         if np.shape(other_out.values) != np.shape(out.values):
             raise NotTraced("its branches return arrays of different shapes")
         others = self._tree({**forced, first: not mine}, other_out, other)
         yes, no = (own, others) if mine else (others, own)
+        apart = yes != no  # what it is either way, as of code that asks what a maximum with 0 is, is no kink
         self.b.line = None  # nobody has written this
-        return self.b.where(np.intp(first), yes, no)  # type: ignore[no-any-return]
+        found = np.array(yes)
+        if apart.any():
+            found[apart] = self.b.where(np.intp(first), yes[apart], no[apart])
+        return found
 
     def _guarded(self, out: Traced, closed: Mapping[int, bool], *, known: bool) -> Registers:
-        """The outputs where all that was decided turns out as here."""
+        """The outputs, valid where all decisions have the same outcome as here."""
         b = self.b
-        b.line = None  # nobody has written this
+        b.line = None  # no line of code wrote this
         hole = b.div(1, 0)
         if not known:
             return np.broadcast_to(hole, out.registers.shape)

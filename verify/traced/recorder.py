@@ -1,4 +1,4 @@
-"""What is recorded while code runs: operations on registers, the lines they come from, and what was decided by comparing numbers."""
+"""Recording of running code: operations on registers, the lines they come from, and the decisions made by comparing numbers."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
-"""Where numpy lies, and scipy: an environment may borrow them from another one."""
+"""The folder of numpy and scipy: an environment may borrow them from another one."""
 LIBRARIES = (*(BESIDE + library + os.sep for library in ("numpy", "scipy", "torch", "jax", "jaxlib")), OWN)
-"""Where code lies that is nobody's formula."""
+"""Paths of code that is never part of a formula."""
 ASKING = OWN + "campaign" + os.sep
-"""Where code lies that has candidates called."""
+"""The path of the code that has candidates called."""
 BITS = {"float64": 24, "float32": 12}
-"""Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
+"""By dtype, the significant bits of a constant that is taken as exact: longer ones were rounded before the code got them."""
 ROUNDINGS = 64.0
-"""Roundings, of the size of the largest number of an array, that such constants may have behind them."""
+"""Roundings, relative to the largest number of an array, that such constants may have behind them."""
 FRONT_ENDS = {"torch": "verify.traced.tensors", "jax": "verify.traced.jaxpr"}
-"""What follows code that computes in a framework."""
+"""The modules that record code of a framework."""
 SHORT = 64
-"""Numbers of an array whose registers are remembered: loops bring the same along again and again."""
+"""Largest array whose registers are cached: loops use the same arrays again and again."""
 MOST_INSTRUCTIONS = 100_000
-"""Operations that one run of code may record one by one: some fifty microseconds each, whether they are of one number or of many."""
+"""Operations that one run of code may record: some fifty microseconds each, whether of one number or of many."""
 GUARD = 1e-7
-"""A constant that is added to keep a logarithm or a quotient finite is no larger. Who leaves it out of a gradient changes less than
-rounding in single precision does.
+"""Largest constant that counts as added to keep a logarithm or a quotient finite. Leaving it out of a gradient changes less than rounding
+in single precision does.
 """
 
 
 class NotTraced(BaseException):
-    """The code does something that a record cannot follow: what, and on which line. No code that catches exceptions catches it."""
+    """The code does something that cannot be recorded: what, and on which line. The code's own exception handlers do not catch it."""
 
     def __init__(self, what: str, line: SourceLine | None = None) -> None:
         super().__init__(what)
@@ -56,7 +56,7 @@ class NotTraced(BaseException):
 
 
 class WritesBuffer(NotTraced):
-    """It writes into an array that it keeps: the `buffer`, where another one can stand in for it."""
+    """The code writes into an array that it keeps: the `buffer`, if another array can replace it."""
 
     buffer: Any = None
 
@@ -65,17 +65,17 @@ class WritesBuffer(NotTraced):
 class Recorder:
     """Records on a builder of tapes.
 
-    `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
-    that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
-    code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `inspected`
-    says that the code has asked about numbers otherwise, whether they are finite say, and `printed` that it has made text of them.
-    `real` says that it was asked with `strict` of numbers that have a value everywhere, which as real ones are finite.
-    `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
-    the line that it is at.
-    Of a run of code no more is recorded than up to `most` instructions.
-    `opposites` are truths that are others', negated, `known_arrays` short arrays of numbers, of which single ones have registers `alone`,
-    `buffers` arrays that the code brings along and writes into. `halved` names functions that have read one triangle of a matrix whose
-    triangles differ. `extremes` are single numbers that Python's `max` or `min` has chosen, with those that it has chosen among.
+    `forced` gives the outcomes of comparisons, by the register of their truth value, that differ from those of the floats; `decided` has
+    the outcome of each that decides which code runs, in order. With `written` every comparison decides at once, as in a gradient's code,
+    where ties are taken as written; with `strict` ties are as written too, and nothing is decided before it is needed. `inspected` says
+    that the code has asked about numbers in other ways, such as whether they are finite, and `printed` that it has formatted them as text.
+    `real` says that, with `strict`, it asked whether numbers are finite that have a value everywhere, and so are finite as real numbers.
+    `infinite` are the registers of constants that are not finite. `at` is the current line of a program that was written before it runs.
+
+    At most `most` instructions of a run are recorded. `opposites` are truth values that are the negation of others, `known_arrays` short
+    arrays of numbers, of which single ones have registers `alone`, `buffers` arrays that the code brings along and writes into. `halved`
+    names functions that read one triangle of a matrix whose triangles differ. `extremes` are single numbers chosen by Python's `max` or
+    `min`, with those that they were chosen from.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -103,19 +103,21 @@ class Recorder:
         self.most = self.b.length + MOST_INSTRUCTIONS
 
     def follow(self, library: str, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
-        """What a function of a framework's arrays returns for arrays, recorded ones among them; what is to be `known` the next time is kept
-        there. Raises NotTraced.
+        """The result of a function of a framework's arrays for arrays, some of them recorded; `known` is a cache for later calls. Raises
+        NotTraced.
         """
         found: Any = import_module(FRONT_ENDS[library]).followed(self, f, arguments, known)
         return found
 
     @property
     def line(self) -> SourceLine | None:
-        """The line of the candidate's own code that is running."""
+        """The running line of the candidate's own code."""
         return line_of_code() if self.at is None else self.at
 
     def constants(self, values: Any) -> Registers:
-        """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
+        """The registers of numbers that the code brings along. For those with long mantissas, the size from which on they may be rounded is
+        kept.
+        """
         a = np.asarray(values)
         if a.size > SHORT or a.dtype.hasobject:
             return self._constants(a)
@@ -144,7 +146,7 @@ class Recorder:
         return registers
 
     def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
-        """One primitive, with the line of code that asks for it."""
+        """Records one primitive, with the line of code that calls it."""
         self.b.line = self.line
         if self.b.length > self.most:
             self.fail(f"it takes more than {MOST_INSTRUCTIONS} operations, up to which code is recorded")
@@ -152,7 +154,7 @@ class Recorder:
         return getattr(self.b, name)(*operands, parameter=parameter) if found is None else found
 
     def added(self, x: Any) -> Registers | None:
-        """Registers of a tiny number that is added, which a gradient may leave out; None where it is none. It is an input of the tape."""
+        """The registers of a tiny number that is added, which a gradient may leave out, as an input of the tape; None if it is not tiny."""
         if np.ndim(x) or isinstance(x, (bool, np.bool_)) or not 0 < abs(float(x)) <= GUARD:
             return None
         if float(x) not in self.guards:
@@ -161,12 +163,12 @@ class Recorder:
 
     @property
     def hole(self) -> Registers:
-        """A number that is not known: no ball around it is finite."""
+        """The register of an unknown number: no ball around it is finite."""
         found: Registers = self.b.div(1, 0)
         return found
 
     def above(self, x: Registers, y: Registers) -> Registers:
-        """Truths of x > y that are open where x = y: there either side may be taken, but by code that is read as it is written."""
+        """The truth values of x > y, open where x = y: either side may be taken there, except by code that is taken as written."""
         first, second = of_one_shape([x, y])
         if self.extremes and first.size == 1 and (found := self._above_one(first, second)) is not None:
             return found
@@ -182,7 +184,7 @@ class Recorder:
             self.b.line = self.line
             return self.b.gt(first, second)  # type: ignore[no-any-return]
         given = self.b.given(first) & self.b.given(second)
-        if given.any():  # nobody takes a derivative there, and nothing has been rounded: x > 0 is not, at 0
+        if given.any():  # exact numbers without a derivative: x > 0 is false at 0
             self.b.line = self.line
             found = np.empty(given.shape, np.intp)
             found[given] = self.b.gt(first[given], second[given])
@@ -200,7 +202,7 @@ class Recorder:
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
 
     def _above_one(self, x: Registers, y: Registers) -> Registers | None:
-        """The same of an extreme and one of those that it was chosen among; None of all else."""
+        """The truth value of x > y for an extreme and one of the numbers that it was chosen from; None for other numbers."""
         for one, other, name in ((x, y, "max"), (y, x, "min")):
             among = self._chosen_among(one, other, name)
             if among is not None:
@@ -212,35 +214,37 @@ class Recorder:
         return None
 
     def _chosen_among(self, one: Registers, other: Registers, name: str) -> tuple[int, ...] | None:
-        """What the extreme `one` of this name was chosen among, where `other` is among them."""
+        """The numbers that the extreme `one` of this name was chosen from, if `other` is one of them."""
         how, among = self.extremes.get(one.item(), ("", ()))
         return among if how == name and other.item() in among else None
 
     def negated(self, truths: Registers) -> Registers:
-        """The opposites, decided together with these. (Two questions of code are not: where both are equal it may take either side.)"""
+        """The negations, decided together with the originals. (Two separate comparisons are not: where both sides are equal, each may take
+        either.)
+        """
         found: Registers = self.b.not_(truths)
         self.opposites.update(zip(np.ravel(found).tolist(), np.ravel(truths).tolist(), strict=True))
         return found
 
     def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
-        """Where a comparison is of two constants, of a number with itself (`x != x` asks for NaN), or with one that is not finite, which
-        compares with all others alike.
+        """Where a comparison has a fixed outcome: of two constants, of a number with itself (`x != x` tests for NaN), or with one that is
+        not finite, which compares with all others alike.
         """
         found = self.b.fixed(x) & self.b.fixed(y) | (x == y)
         return np.asarray(infinite.among(self, x) | infinite.among(self, y) | found if self.infinite else found)
 
     def _standing(self, r: int) -> float | Fraction:
-        """A number to compare by."""
+        """The number to compare with."""
         known = self.b.number(np.intp(r))
         return self.infinite.get(r, known if isinstance(known, Fraction) else 0.0)
 
     def known(self, truths: Any) -> Registers:
-        """Plain truths."""
+        """The registers of plain truth values."""
         found: Registers = self.b.gt(self.b.constants(np.asarray(truths).astype(int)), 0)
         return found
 
     def choice(self, condition: Registers, truths: Any, x: Registers, y: Registers) -> Registers:
-        """Of two columns, by truths: where a side is not finite they decide, else both stay in the record."""
+        """The selection between two columns by truth values: decided where a side is not finite, otherwise both stay in the record."""
         condition, truths, x, y = np.broadcast_arrays(condition, truths, x, y)
         special = infinite.among(self, x) | infinite.among(self, y)
         if not np.any(special):
@@ -251,7 +255,7 @@ class Recorder:
         return found
 
     def decide(self, registers: Registers, values: Any) -> NDArray[np.bool_]:
-        """How truths turn out, by which code is chosen."""
+        """The outcomes of truth values on which code branches."""
         shape, flat = np.shape(values), np.ravel(values)
         found = np.empty(flat.size, bool)
         for k, (r, v) in enumerate(zip(registers.ravel().tolist(), flat.tolist(), strict=True)):
@@ -267,7 +271,7 @@ class Recorder:
         return found.reshape(shape)
 
     def keeps(self, buffer: Any) -> NoReturn:
-        """Raises WritesBuffer: the code is to run again with another array in place of a buffer that it writes into."""
+        """Raises WritesBuffer: the code has to run again with another array in place of a buffer that it writes into."""
         self.failure = WritesBuffer("it writes numbers that are differentiated into an array that it keeps", self.line)
         if id(buffer) not in self.buffers and buffer.base is None:
             self.failure.buffer = buffer
@@ -279,7 +283,9 @@ class Recorder:
         raise self.failure
 
     def factored(self, f: Callable[..., Any], *matrices: Any) -> Any:
-        """What linear algebra gives for plain matrices. Where all numbers are asked about, none decides that there is nothing."""
+        """The result of a function of linear algebra for plain matrices. With `strict`, a singular matrix is not recorded: it does not
+        decide for other numbers.
+        """
         try:
             return f(*matrices)
         except np.linalg.LinAlgError:
@@ -288,22 +294,22 @@ class Recorder:
             raise
 
     def halves(self, matrix: Any, function: str) -> None:
-        """Notes it where a function reads one triangle of a matrix that is not symmetric, but for rounding."""
+        """Notes that a function reads one triangle of a matrix that is not symmetric up to rounding."""
         apart = np.abs(matrix - np.swapaxes(matrix, -1, -2))
         if np.any(apart > ROUNDINGS * len(matrix) * np.finfo(np.float64).eps * np.max(np.abs(matrix))):
             self.halved.append(function)
 
     def owns(self, recorder: Recorder) -> None:
-        """Raises NotTraced where numbers were recorded by another one: nobody knows where that was."""
+        """Raises NotTraced where numbers were recorded by another recorder: the point of that recording is unknown."""
         if recorder is not self:
             self.fail("it uses numbers that an earlier call has kept")
 
 
 def line_of_code() -> SourceLine | None:
-    """The line of the candidate's own code that is running."""
+    """The running line of the candidate's own code."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (file := frame.f_code.co_filename).startswith(LIBRARIES):
-        if file.startswith(ASKING):  # it runs by itself, as torch's own backward does: the next line is that of whoever has asked
+        if file.startswith(ASKING):  # it runs by itself, like torch's own backward: the next line is the caller's
             return None
         frame = frame.f_back
     if frame is None:
@@ -324,8 +330,8 @@ def _number_at(code: CodeType, at: int) -> int | None:
 
 @lru_cache(maxsize=1 << 14)
 def _line(file: str, code: CodeType, number: int, at: int) -> SourceLine:
-    """The line, and the expression that one of its instructions evaluates. The code alone does not tell its file: that of two files in
-    which the same lines stand at the same place is equal.
+    """The line, and the expression that one of its instructions evaluates. The file is part of the key, since code objects of two files
+    with the same lines in the same place are equal.
     """
     first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
     text = linecache.getline(file, number)

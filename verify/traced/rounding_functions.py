@@ -1,4 +1,4 @@
-"""What rounds numbers to whole ones, on a record: each whole number is a branch, decided by comparing with those at which it turns."""
+"""Functions that round to whole numbers, on a record: each whole number is a branch, decided by comparing with the ends of its interval."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from verify.traced.array import Traced, lifted, recorder_of
 
 HALF = Fraction(1, 2)
 MOST = 64
-"""Neighbours that are gone on to, where other branches lead there."""
+"""Neighbouring whole numbers to go to where other branches lead there."""
 Whole = NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """A function to whole numbers: in floats, the ends between which it is n, and whether it is n at them."""
+    """A function to whole numbers: in floats, the ends of the interval where it is n, and whether it is n at them."""
 
     f: Callable[[Any], Any]
     low: Callable[[Whole], Whole]
@@ -43,11 +43,11 @@ STEPS = {
 
 
 EXACTLY: dict[str, Callable[[Fraction], int]] = {"floor": floor, "ceil": ceil, "trunc": trunc, "rint": round}
-"""The same of constants."""
+"""The functions for constants."""
 
 
 def whole(x: Traced, name: str, found: Any = None) -> Whole:
-    """The whole numbers, plain, that code goes on with; `found` are those that it has itself."""
+    """The plain whole numbers with which the code goes on; `found` are those that it computed itself."""
     recorder, step, values = x.recorder, STEPS[name], np.asarray(x.values, np.float64)
     known = [recorder.b.number(np.intp(r)) for r in np.ravel(x.registers).tolist()]
     fixed = [number for number in known if isinstance(number, Fraction)]
@@ -71,7 +71,7 @@ def whole(x: Traced, name: str, found: Any = None) -> Whole:
 
 
 def _outside(x: Traced, registers: Any, end: Whole, within: NDArray[np.bool_], *, above: bool) -> NDArray[np.bool_]:
-    """Which of them lie outside of an end, that they may be at where it is `within`."""
+    """Which numbers lie beyond an end; they may equal it where it is `within`."""
     recorder, found = x.recorder, np.zeros(end.size, bool)
     ends = recorder.b.constants(end)
     pair = (registers, ends) if above else (ends, registers)
@@ -86,7 +86,7 @@ def _outside(x: Traced, registers: Any, end: Whole, within: NDArray[np.bool_], *
 
 
 def stepped(name: str) -> Callable[..., Any]:
-    """`np.floor` and the like: constants on the record, which need no numbers that are differentiated."""
+    """`np.floor` and the like: results are constants on the record, without a derivative."""
 
     def function(x: Any, *_: Any) -> Any:
         y = lifted(recorder_of(x), x)
@@ -115,12 +115,12 @@ def quotient(x: Any, y: Any) -> Any:
 
 
 def remainder(x: Any, y: Any) -> Any:
-    """`x % y`, of the sign of y."""
+    """`x % y`, with the sign of y."""
     return _left(x, y, quotient(x, y), np.remainder)
 
 
 def fmod(x: Any, y: Any) -> Any:
-    """`np.fmod`, of the sign of x."""
+    """`np.fmod`, with the sign of x."""
     recorder = recorder_of(x, y)
     return _left(x, y, stepped("trunc")(lifted(recorder, x) / y), np.fmod)
 
@@ -138,7 +138,7 @@ def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def modf(x: Any) -> tuple[Any, Any]:
-    """What is behind the point, and what is before."""
+    """The fractional part, and the whole part."""
     n = stepped("trunc")(x)
     return x - n, n
 
@@ -147,4 +147,4 @@ OF_UFUNCS: dict[str, Callable[..., Any]] = {
     **{name: stepped(name) for name in STEPS}, "floor_divide": quotient, "remainder": remainder, "fmod": fmod, "divmod": divmod_,
     "modf": modf,
 }  # fmt: skip
-"""By the name of the ufunc."""
+"""Rules by the name of the ufunc."""

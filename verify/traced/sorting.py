@@ -1,4 +1,4 @@
-"""Records sorting: compares neighbours; where two are equal, both orders are followed."""
+"""Sorting on a record: neighbours are compared; where two are equal, both orders are followed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from verify.traced.recorder import Recorder
 
 
 def argsort(x: Traced, axis: Any = -1, kind: Any = None, **more: Any) -> Any:
-    """`np.argsort`: as the code has it, as long as its neighbours come to that."""
+    """`np.argsort`: the code's own order, as long as comparisons of neighbours agree with it."""
     if axis is None:
         x, axis = x.ravel(), -1
     return _compared(x, np.argsort(x.values, axis=axis, kind="stable" if more.get("stable") or x.recorder.strict else kind), axis)
 
 
 def _compared(x: Traced, own: Any, axis: int) -> Any:
-    """The order that comparisons come to, where the code has its own."""
+    """The order by comparisons, starting from the code's own."""
     return _each_row(x, own, axis, lambda row, begun: _inserted(x.recorder, row, begun))
 
 
@@ -33,8 +33,8 @@ def _each_row(x: Traced, order: Any, axis: int, f: Callable[[Registers, list[int
 
 
 def _inserted(recorder: Recorder, row: Registers, begun: list[int]) -> list[int]:
-    """In the order that comparisons come to, from one that is nearly so: each behind the last that is not above it."""
-    if recorder.strict:  # whatever the numbers are
+    """The order by comparisons, from one that is nearly sorted: each goes behind the last that is not above it."""
+    if recorder.strict:  # for all numbers
         begun = sorted(begun)
     elif not _any_above(recorder, row[begun[:-1]], row[begun[1:]]):
         return begun
@@ -64,8 +64,8 @@ def sorted_(x: Traced, axis: Any = -1, **more: Any) -> Any:
 
 
 def _taken(x: Traced, order: Any, own: Any, axis: int) -> Any:
-    """The numbers in an order. In another one than the code's `own`, where some are equal, nothing is known: code that asks which entries
-    have such a number (`x == np.median(x)`) has all of them, and is right elsewhere.
+    """The numbers in an order. If it differs from the code's `own` where some are equal, the result is unknown: code that selects the
+    entries with such a number (`x == np.median(x)`) gets all of them, and is right elsewhere.
     """
     found = x.moved(np.take_along_axis, order, axis)
     r = x.recorder
@@ -75,7 +75,9 @@ def _taken(x: Traced, order: Any, own: Any, axis: int) -> Any:
 
 
 def argpartition(x: Traced, kth: Any, axis: Any = -1, **_: Any) -> Any:
-    """`np.argpartition`: as the code has it, as long as what is left of each place is not above it, and what is right not below."""
+    """`np.argpartition`: the code's own order, as long as entries left of each position are not above it, and entries right of it not
+    below.
+    """
     if axis is None:
         x, axis = x.ravel(), -1
     if x.recorder.strict:
@@ -119,7 +121,7 @@ def median(x: Traced, axis: Any = None, keepdims: bool = False, **options: Any) 
 
 
 def _in_a_row(x: Traced, axis: Any) -> tuple[Any, tuple[int, ...]]:
-    """With all that is reduced in the last axis, and the shape that keeps the others."""
+    """The array with all reduced axes as last axis, and the shape that keeps the others."""
     if axis is None:
         return x.ravel(), (1,) * x.ndim
     axes = [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
@@ -129,7 +131,7 @@ def _in_a_row(x: Traced, axis: Any) -> tuple[Any, tuple[int, ...]]:
 
 
 def quantile(x: Any, q: Any, axis: Any = None, **options: Any) -> Any:
-    """`np.quantile`, straight between neighbours."""
+    """`np.quantile`, with linear interpolation."""
     recorder = recorder_of(x, q)
     if isinstance(q, Traced) or options.pop("method", "linear") != "linear" or options.keys() - {"keepdims"}:
         recorder.fail("it calls np.quantile by a number that is differentiated, or with further options")

@@ -1,8 +1,8 @@
-"""torch's code as a formula: its operators are recorded as they are called, on real tensors, below autograd.
+"""torch's code as a formula: its operators are recorded when they are called, on real tensors, below autograd.
 
-Registers lie beside the memory of tensors, one for each number, so that views, writes in place and what is saved for a backward lead to
-them as they lead to the numbers. What an operator computes says its rule (`aten.py`), else the operators that torch itself takes it apart
-into. A comparison that decides which code runs is decided by the recorder, as numpy's are.
+Registers are attached to the memory of tensors, one per number, so that views, writes in place and saved tensors find them as they find the
+numbers. An operator is computed by its rule (`aten.py`), or by the operators into which torch decomposes it. A comparison on which code
+branches is decided by the recorder, as for numpy.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from verify.traced.matrices import OWN
 from verify.traced.recorder import Recorder
 
 HALF = (torch.float16, torch.bfloat16)
-"""Formats whose rounding is not followed."""
+"""Formats whose rounding is not recorded."""
 
 
 def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], _: Any = None) -> Any:
-    """What `f`, a function of tensors, returns for arrays, recorded ones among them: recorded arrays for tensors that depend on these,
-    plain ones for the others. Raises NotTraced.
+    """The result of `f`, a function of tensors, for arrays, some of them recorded: recorded arrays for tensors that depend on these, plain
+    ones for the others. Raises NotTraced.
     """
     mode = (_BesideCompiler if "torch._dynamo" in sys.modules else _Following)(recorder)
     given = tree_map(mode.tensor, tuple(arguments), is_leaf=lambda a: isinstance(a, Recorded))
     with mode:
         returned = f(*given)
-    if recorder.failure is not None:  # torch may have wrapped what was raised
+    if recorder.failure is not None:  # torch may have wrapped the exception
         raise recorder.failure
     return tree_map(lambda a: mode.array(a) if isinstance(a, torch.Tensor) else a, returned)
 
 
 def as_given(t: torch.Tensor) -> torch.Tensor:
-    """The tensor, whose numbers are exact and recorded as they are where code is followed: what is computed of them alone is, too, and is
-    not a number that was rounded before.
+    """The tensor, marked as exact where code is recorded: results computed only from such numbers are exact, too, and not rounded
+    constants.
     """
     mode = _get_current_dispatch_mode()
     if isinstance(mode, _Following):
@@ -53,11 +53,13 @@ def as_given(t: torch.Tensor) -> torch.Tensor:
 
 
 class _Following(TorchDispatchMode):  # type: ignore[misc]
-    """`registers` of memory by its address, which is held so that no other tensor gets it; `pending` are whole numbers to be decided."""
+    """`registers` of memory by its address, which is held so that no other tensor gets it; `pending` are
+    whole numbers still to be decided.
+    """
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Whether torch's compiler is told to leave operators alone here, for which torch would load it: that takes a second."""
+        """Whether torch's compiler is told to leave operators alone here; torch would load the compiler for it, which takes a second."""
         return False
 
     def __init__(self, recorder: Recorder) -> None:
@@ -69,7 +71,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
     # Arrays and tensors
 
     def tensor(self, a: Any) -> Any:
-        """An argument, as a tensor where it is an array."""
+        """An argument; an array as a tensor."""
         if isinstance(a, Recorded):
             t = torch.from_numpy(np.array(a.values))
             self._set(t, a)
@@ -84,7 +86,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         self._set(t, Traced(self.recorder, a if a.ndim else a[()], self.recorder.constants(a.astype(np.float64))))
 
     def array(self, t: torch.Tensor) -> Any:
-        """What a tensor holds, recorded where it is."""
+        """The content of a tensor, recorded if the tensor is."""
         t = t.detach()
         self._decided([t])
         if t.layout is not torch.strided:
@@ -99,7 +101,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         return t.layout is torch.strided and _key(t) in self.held
 
     def _view(self, t: torch.Tensor) -> Registers:
-        """The registers of a tensor, on those of its memory."""
+        """The registers of a tensor, as a view of those of its memory."""
         _, dtype, registers = self.held[_key(t)]
         if dtype.itemsize != t.element_size() or t.dtype.is_complex:
             self.recorder.fail(f"it takes {dtype} numbers for {t.dtype}".replace("torch.", ""))
@@ -107,7 +109,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         return np.lib.stride_tricks.as_strided(registers[t.storage_offset() :], tuple(t.shape), strides, writeable=True)
 
     def _set(self, t: torch.Tensor, found: Any) -> None:
-        """Has a tensor's memory hold what has been found, in the tensor's precision."""
+        """Stores a result in a tensor's memory, in the tensor's precision."""
         if t.dtype.is_complex:
             self.recorder.fail("it computes with complex numbers")
         if t.dtype is torch.bool:
@@ -131,7 +133,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         self._view(t)[...] = registers
 
     def _decided(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Has whole numbers that are asked for be decided."""
+        """Decides the pending whole numbers that are needed."""
         for t in tensors if self.pending else ():
             if (waiting := self.pending.pop(_key(t), None)) is not None:
                 _, own, made = waiting
@@ -170,9 +172,12 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             own = tree_map(lambda a: _numbers(a) if isinstance(a, torch.Tensor) else a, tuple(returned))
             self._kept(tree_flatten(returned)[0], self._by_rule(partial(rule, own=own), op, args, kwargs))
             return returned
-        if rule is None and op in decomposition_table:
-            with self:
-                taken_apart = decomposition_table[op](*args, **kwargs)
+        if rule is None and (op in decomposition_table or _name(op) in BACKWARDS):
+            if op in decomposition_table:
+                with self:
+                    taken_apart = decomposition_table[op](*args, **kwargs)
+            else:
+                taken_apart = self._pulled_back(args[0], *BACKWARDS[_name(op)](*args))
             if written:
                 return taken_apart
             found = tree_map(lambda a: self.array(a) if isinstance(a, torch.Tensor) else a, taken_apart)
@@ -186,6 +191,12 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         returned = op(*args, **kwargs)
         self._kept(written if all(r.alias_info is not None for r in op._schema.returns) else tree_flatten(returned)[0], found)
         return returned
+
+    def _pulled_back(self, upstream: torch.Tensor, forward: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> Any:
+        """What autograd makes of an operator that torch takes apart: the code of a backward that it does not."""
+        with torch.overrides.enable_reentrant_dispatch(), torch.enable_grad(), self:
+            leaves = [t.detach().requires_grad_() for t in inputs]
+            return torch.autograd.grad(forward(*leaves), leaves, upstream, materialize_grads=True)
 
     def _kept(self, into: Sequence[Any], found: Any) -> None:
         parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
@@ -227,7 +238,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
 
 
 class _BesideCompiler(_Following):
-    """The same where torch's compiler is loaded, which is to leave it alone."""
+    """A `_Following` for processes that have loaded torch's compiler, which must leave it alone."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -243,12 +254,31 @@ UNCHANGED = {
     *(f"aten.new_{name}" for name in ("full", "zeros", "ones", "empty", "empty_strided")),
 }  # fmt: skip
 """What asks for no numbers, or leaves them where they are."""
+aten = torch.ops.aten
+BACKWARDS: dict[str, Callable[..., tuple[Callable[..., Any], Sequence[torch.Tensor]]]] = {
+    "aten.grid_sampler_2d_backward": lambda _, image, grid, *how: (
+        lambda a, b: decomposition_table[aten.grid_sampler_2d.default](a, b, *how[:3]),
+        (image, grid),
+    ),
+    **{
+        f"aten.{op._schema.name.removeprefix('aten::')}_backward": lambda _, x, padding, op=op: (
+            lambda a: decomposition_table[op](a, padding),
+            (x,),
+        )
+        for op in (aten.replication_pad1d.default, aten.replication_pad2d.default, aten.replication_pad3d.default)
+    },
+    "aten._adaptive_avg_pool2d_backward": lambda v, x: (
+        lambda a: decomposition_table[aten._adaptive_avg_pool2d.default](a, v.shape[-2:]),
+        (x,),
+    ),
+}
+"""Of a backward, by its arguments, the operator as torch takes it apart, and its inputs."""
 FORMATS = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
-"""Arguments that a rule does not ask about: the precision is that of what came out."""
+"""Arguments that rules ignore: the precision is that of the result."""
 
 
 def _drops_nothing(op: Any, args: Any, kwargs: Any) -> bool:
-    """Whether an operator that may leave out numbers by chance leaves out none."""
+    """Whether an operator that may drop numbers at random drops none."""
     named = [a.name for a in op._schema.arguments]
     if "dropout_p" not in named:
         return False
@@ -265,7 +295,7 @@ def _rule(op: Any) -> Callable[..., Any] | None:
 
 
 def _code(op: Any) -> Callable[..., Any] | None:
-    """The Python code of an operator that somebody has written by `torch.library.custom_op`."""
+    """The Python code of an operator defined with `torch.library.custom_op`."""
     return getattr(OPDEFS.get(op._schema.name), "_init_fn", None)
 
 
@@ -294,6 +324,6 @@ def _key(t: torch.Tensor) -> int:
 
 
 def _numbers(t: torch.Tensor) -> Any:
-    """As numpy holds them: half precisions in single, on other memory."""
+    """The tensor as a numpy array: half precisions in single, in new memory."""
     t = t.detach().resolve_neg()
     return (t.float() if t.dtype in (torch.float16, torch.bfloat16) else t).cpu().numpy()

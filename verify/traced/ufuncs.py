@@ -95,7 +95,7 @@ def _pseudo_huber(r: R, delta: Registers, x: Registers) -> Registers:
 
 
 SAME = ("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "tanh", "sin", "cos", "tan", "sinh", "cosh")
-"""Functions whose primitives have their names."""
+"""Functions whose primitives have the same names."""
 
 NUMBERS: dict[str, Callable[..., Registers]] = {
     "add": _plain("add"), "subtract": _plain("sub"), "multiply": _plain("mul"), "divide": _plain("div"), "negative": _plain("neg"),
@@ -129,9 +129,9 @@ COMPARED: dict[str, Callable[[R, Registers, Registers], Registers]] = {
 }
 JOINED = {"logical_and": "and_", "bitwise_and": "and_", "logical_or": "or_", "bitwise_or": "or_", "logical_not": "not_", "invert": "not_"}
 LOOKED_AT = {"isfinite", "isnan", "isinf", "signbit"}
-"""What code may ask about numbers without a difference to what is recorded."""
+"""Tests that code may apply to numbers without affecting the record."""
 FINITE = {"isfinite": True, "isnan": False, "isinf": False}
-"""Those that have one answer for all real numbers."""
+"""Tests with one outcome for all real numbers."""
 TOTAL = {
     *(
         "add",
@@ -156,12 +156,12 @@ TOTAL = {
     ),
     *("exp", "expm1", "exp2", "logistic", "softplus", "logaddexp", "tanh", "sinh", "cosh", "erf", "erfc", "ndtr", "sin", "cos", "atan"),
 }
-"""Operations that have a value for all real numbers."""
+"""Operations that are defined for all real numbers."""
 REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
 
 
 def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
-    """What a ufunc gives where one of its operands is recorded."""
+    """The result of a ufunc with a recorded operand."""
     name = ufunc.__name__
     if method != "__call__":
         return _in_another_way(recorder, ufunc, method, inputs, options)
@@ -193,7 +193,7 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
 
 
 def _as_real(recorder: R, ufunc: np.ufunc, x: Any) -> Any:
-    """Whether numbers are finite, in real arithmetic: all are but those that the code brings along. None where they may have no value."""
+    """Whether numbers are finite in real arithmetic: all are except constants that are not. None where some may be undefined."""
     x = lifted(recorder, x)
     if any(i.op not in TOTAL for i in recorder.b.tape(x.registers.ravel()).instructions):
         return None
@@ -202,7 +202,7 @@ def _as_real(recorder: R, ufunc: np.ufunc, x: Any) -> Any:
 
 
 def written(recorder: R, found: Any, into: Any, where: Any = True) -> Any:
-    """An output that is given, with what has been found in it."""
+    """The output array with the result written into it."""
     if isinstance(into, np.ndarray) and (isinstance(found, Truths) or hasattr(into, "kept")):
         into[...] = found if where is True else np.where(where, found, into)
         return into
@@ -238,12 +238,12 @@ OF_WHOLE: dict[np.ufunc, Callable[..., Any]] = {
     np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.negative: operator.neg
 }  # fmt: skip
 HELD = 1 << 24
-"""Whole numbers up to this are held by all floats that are followed."""
+"""Whole numbers up to this are exact in all supported formats."""
 
 
 def _of_whole(recorder: R, ufunc: np.ufunc, columns: Sequence[Registers]) -> Registers | None:
-    """What comes of constants that are whole numbers, which is one: code computes indices of them, `(np.floor(x) + 1).astype(int)`, and a
-    sum would have them compared again. None of all else.
+    """The result for constants that are whole numbers, as a constant: code computes indices from them, `(np.floor(x) + 1).astype(int)`, and
+    a recorded sum would be compared again. None for other operands.
     """
     if ufunc not in OF_WHOLE:
         return None
@@ -270,7 +270,7 @@ def _registers(recorder: R, ufunc: np.ufunc, x: Any) -> Registers:
 
 
 def _float_beside(inputs: Sequence[Any]) -> Any:
-    """The precision of what truths are computed with, as numpy has it: that of the floats beside them."""
+    """The dtype in which numpy computes with truth values: that of the floats beside them."""
     found = [x.dtype for x in inputs if isinstance(x, (Traced, np.ndarray, np.generic)) and x.dtype.kind == "f"]
     return np.result_type(*found) if found else np.float64
 
@@ -306,7 +306,7 @@ def _constant_power(recorder: R, base: Registers, exponent: float) -> Registers:
 
 
 def _whole_power(recorder: R, x: Registers, n: int) -> Registers:
-    """As products."""
+    """A power with a whole exponent, as products."""
     if n == 0:
         return np.broadcast_to(recorder.b.constants(1), x.shape)
     if n == 1:
@@ -321,6 +321,9 @@ def _compared(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     if not any(isinstance(x, Traced) for x in plain):
         return values
     xs = of_one_shape([lifted(recorder, x).registers for x in plain])
+    if all(recorder.b.fixed(x).all() for x in xs):  # whole numbers, say, which stand wherever the record holds
+        numbers = (np.vectorize(lambda r: recorder.b.number(np.intp(r)), otypes=[object])(x) for x in xs)
+        return np.asarray(ufunc(*numbers), bool)[()]
     registers = COMPARED[ufunc.__name__](recorder, *xs)
     special = infinite.among(recorder, xs[0]) | infinite.among(recorder, xs[1])
     if special.any():  # with these all others compare alike

@@ -1,4 +1,4 @@
-"""Windows on a record: paddings, convolutions, views of what slides."""
+"""Windows on a record: paddings, convolutions, sliding views."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from verify.traced.array import Recorded, Traced, lifted, recorder_of
 
 PADDED = ("edge", "reflect", "symmetric", "wrap", "empty")
-"""Modes that repeat entries."""
+"""Padding modes that repeat entries."""
 
 
 def pad(x: Traced, width: Any, mode: str = "constant", **options: Any) -> Any:
-    """As numpy has it."""
+    """See numpy."""
     if mode == "constant":
         values = options.pop("constant_values", 0)
         if isinstance(values, Recorded) or np.ndim(values):
@@ -30,7 +30,7 @@ def pad(x: Traced, width: Any, mode: str = "constant", **options: Any) -> Any:
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """Σ a[k + n]·v[n] of two rows."""
+    """Σ a[k + n]·v[n] for two rows."""
     recorder = recorder_of(a, v)
     x, y = lifted(recorder, a), lifted(recorder, v)
     if x.size < y.size:
@@ -42,13 +42,13 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 
 
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """The same with one of them turned round."""
+    """The correlation with one of the rows reversed."""
     x, y = sorted((lifted(recorder_of(a, v), z) for z in (a, v)), key=len, reverse=True)
     return correlate(x, y[::-1], mode)
 
 
 def as_strided(x: Traced, shape: Any = None, strides: Any = None, **_: Any) -> Any:
-    """A view whose strides are counted in the bytes of the numbers."""
+    """A view with strides in bytes of the plain numbers."""
     size, own = x.itemsize, x.registers.itemsize
     if strides is not None and (any(s % size for s in strides) or [s * own for s in x.strides] != [s * size for s in x.registers.strides]):
         x.recorder.fail("it calls as_strided on memory that lies otherwise")
@@ -65,7 +65,7 @@ def slid(x: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequenc
 
 
 def dilated(x: Any, steps: Sequence[int]) -> Any:
-    """With zeros between the entries along the last axes."""
+    """The array with zeros inserted between the entries along the last axes."""
     for axis, step in enumerate(steps, x.ndim - len(steps)):
         if step > 1:
             spaced = np.moveaxis(np.stack([x, *[x * 0] * (step - 1)], axis=-1), -1, axis + 1)
@@ -75,7 +75,7 @@ def dilated(x: Any, steps: Sequence[int]) -> Any:
 
 
 def windowed(x: Any, edges: Sequence[tuple[int, int]], value: float = 0.0) -> Any:
-    """With a number around it along the last axes, or with less of itself where an edge is negative."""
+    """The array padded with a number along the last axes, or cropped where an edge is negative."""
     edges = [(0, 0)] * (x.ndim - len(edges)) + [*edges]
     inside = x[tuple(slice(max(0, -a), n + min(0, b)) for n, (a, b) in zip(x.shape, edges, strict=True))]
     return np.pad(inside, [(max(0, a), max(0, b)) for a, b in edges], constant_values=value)

@@ -1,4 +1,4 @@
-"""A law whose truth an oracle derives: cases of all its families from the engine, then problems in bulk."""
+"""Trials with the truth from an oracle: the engine draws cases of all families, then problems are searched in bulk."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ if TYPE_CHECKING:
     from verify.diagnosis import Diagnosis
 
 MOST_SIMPLIFICATIONS = 60
-"""Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
+"""Simpler cases to try for a counterexample: half as many as a profile draws."""
 
 MOST_SUSPECTS = 8
-"""Suspects of a round of the bulk search that the law looks at, the greatest strain first; then as many, the smallest first."""
+"""Suspects of a bulk round that the law examines, by strain; then as many by size."""
 
 HELD_LESS, NOT_ASKED = "on a tie, looked at in bulk only", "suspect in bulk, where others were looked at"
 
-FEWEST = 2
-"""Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
+MIN_CASES = 2
+"""Least number of cases of a family: the first that the engine draws is the simplest, all zeros."""
 
 
-def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched, part: bulk.SearchPart = bulk.WHOLE) -> Result:
-    """Draws the profile's number of cases from every family and measures the law on each; or has one `part` of a large search.
+def run(
+    law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched, part: bulk.SearchPart = bulk.WHOLE_SEARCH
+) -> Result:
+    """Judges the law on the profile's number of cases from every family; or runs one `part` of a large search.
 
     Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
@@ -50,42 +52,42 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
 
 
 def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, avoided: Sequence[Case] = ()) -> Result:
-    """One case alone, without any search: what a stored counterexample comes to now. Its mistake is named without the cases `avoided`."""
+    """Judges the law on one case only, such as a stored counterexample. Its mistake is named without the cases `avoided`."""
     return Trial(Derived(law, subject), watch).again(case, avoided)
 
 
 def draw(oracle: Truth, *, profile: str, seed: int) -> list[Case]:
-    """The profile's cases from every family, whatever is judged on them."""
+    """The profile's cases from every family, independent of what is judged on them."""
     found = families(oracle).items()
     return [d.case for name, (strategy, share) in found for d in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A law on a candidate beside its oracle. Only a search asks for `profile` and `seed`; a `part` of a large one is in bulk alone."""
+    """A law on a candidate with an oracle. Only a search uses `profile` and `seed`; a `part` of a large search is in bulk only."""
 
     law: Law
     subject: Subject
     profile: str = "quick"
     seed: int = 0
-    part: bulk.SearchPart = bulk.WHOLE
+    part: bulk.SearchPart = bulk.WHOLE_SEARCH
 
     @property
     def name(self) -> str:
-        """The law's."""
+        """The law's name."""
         return self.law.name
 
     @property
     def dtype(self) -> str:
-        """The oracle's."""
+        """The oracle's dtype."""
         return self.subject.oracle.dtype
 
     def measure(self, case: Case) -> Measurement:
-        """The law at the values of the parameters that the case names."""
+        """Measures the law at the values of the parameters that the case names."""
         return self.law.measure(*_placed(self.subject, case))
 
     def pattern(self, case: Case) -> Hashable:
-        """The active pieces, as the oracle sees them; unknown where code is not recorded."""
+        """The active pieces, as the oracle sees them; None where code is not recorded."""
         there, bare = _placed(self.subject, case)
         try:
             return there.truth(bare).pattern
@@ -93,7 +95,7 @@ class Derived:
             return None
 
     def search(self, trial: Trial) -> None:
-        """Every family by itself; then, if none breaks the law, in bulk."""
+        """Searches each family by itself; then, if none breaks the law, in bulk."""
         if self.part.number:
             self._search_in_bulk(trial)
             return
@@ -106,7 +108,9 @@ class Derived:
             self._search_in_bulk(trial)
 
     def _drawn(self, strategy: SearchStrategy[Case], seed: str, most: int, watch: Watch) -> list[engine.Drawn]:
-        """The same for all laws, which share what is true there: the answers' own strain steers the search, as that of no law has to."""
+        """The cases drawn, the same for all laws, which share the truth there: the search is steered by the strain of the laws that compare
+        answers with the truth.
+        """
         subject = self.subject
         laws = [law for law in LAWS.values() if law.steers and law.why_not(subject) is None]
 
@@ -121,23 +125,23 @@ class Derived:
         return subject.once(f"drawn {seed} {most}", lambda: engine.drawn(strategy, seed, most, strain))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
-        """Leaves out of the counterexample what it can do without. Of inputs by name the engine has shrunk the bytes."""
+        """Removes dispensable parts of the counterexample. For named inputs the engine has shrunk the bytes."""
         if (oracle := self.subject.oracle.scored) is not None:
             objective = oracle.objective
             free, own = objective.classes is None, objective.parameters
             shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
     def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
-        """By what is true at the case and at others beside it, at the values of the parameters that it names."""
+        """The diagnosis from the truth at the case and at others beside it, at the values of the parameters that the case names."""
         there, bare = _placed(self.subject, case)
         values = {name: value for name, value in case.values.items() if name not in bare.values}
         asked = [_placed(self.subject, c)[1] for c in avoided]
-        from verify.diagnosis import diagnose  # which nobody waits for whose code is right
+        from verify.diagnosis import diagnose  # not needed for right code
 
         return diagnose(self.law.name, there, bare, what, lambda c: watch(c.beside(values)), asked)
 
     def _search_in_bulk(self, trial: Trial) -> None:
-        """Rounds of the bulk search until the law breaks on one of its suspects, which the engine then shrinks from its bytes."""
+        """Runs rounds of the bulk search until the law breaks on a suspect, which the engine then shrinks from its bytes."""
         law, subject, tally = self.law, self.subject, trial.tally
         for round_ in bulk.search(law, subject, profile=self.profile, seed=self.seed, watch=trial.watch, part=self.part):
             worst = sorted(round_.suspects, key=lambda s: -s.strain)[:MOST_SUSPECTS]
@@ -159,7 +163,7 @@ class Derived:
 
 
 def _families(subject: Subject) -> dict[str, tuple[SearchStrategy[Case], float]]:
-    """The families of cases. Where parameters vary, half of each have the defaults, and the others each one of the other values."""
+    """The families of cases. Where parameters vary, half of each family have the defaults, the rest share the other values."""
     found = families(subject.oracle)
     if not subject.other_values:
         return found
@@ -173,7 +177,7 @@ def _at(strategy: SearchStrategy[Case], parameters: Mapping[str, float]) -> Sear
 
 
 def _half(first: SearchStrategy[Case], *others: SearchStrategy[Case]) -> SearchStrategy[Case]:
-    """Half of the cases of the first, which is the simplest, and as many of all others together."""
+    """A strategy for which half of the cases come from the first, the simplest, and the rest from all others."""
 
     @st.composite
     def drawn(draw: st.DrawFn) -> Case:
@@ -184,16 +188,16 @@ def _half(first: SearchStrategy[Case], *others: SearchStrategy[Case]) -> SearchS
 
 
 def _most(share: float, profile: str) -> int:
-    """How many cases of a family with this share are drawn."""
-    return max(FEWEST, ceil(share * PROFILES[profile]))
+    """The number of cases drawn from a family with this share."""
+    return max(MIN_CASES, ceil(share * PROFILES[profile]))
 
 
 def _seed_of(family: str, seed: int) -> str:
-    """Another one for each family: families that decode strings of one length would else be drawn the same ones."""
+    """A different seed for each family: families that decode strings of one length would otherwise draw the same ones."""
     return f"{seed} {family}"
 
 
 def _placed(subject: Subject, case: Case) -> tuple[Subject, Case]:
-    """The subject at the values of the parameters that a case names, and the case as it is there."""
+    """The subject at the parameter values that a case names, and the case without them."""
     named = {name: case[name] for name in subject.oracle.parameters if name in case.values}
     return (subject.at(named), case.without(named)) if named else (subject, case)

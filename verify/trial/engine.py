@@ -1,4 +1,4 @@
-"""Hypothesis' engine: what it draws, from what it begins, and what it shrinks."""
+"""Hypothesis' engine: drawing cases, starting from given ones, and shrinking."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ SETTINGS = settings(
 
 
 Failure = tuple[Case, Measurement | Misbehaviour]
-"""A case that breaks the law, and what was found there."""
+"""A case that breaks the law, and what was measured there."""
 
 Choices = tuple[int | str | bool | float | bytes, ...]
-"""What a strategy decided by, in order."""
+"""The choices of a strategy, in order."""
 
-UNSTEERED = 10
-"""Cases of a search that the engine draws before strains steer it, or cases that it drew are mutated."""
+UNSTEERED_CASES = 10
+"""Cases that the engine draws before the search follows strains, or mutates drawn cases."""
 
-KEPT = 128
-"""Searches whose cases are kept: of all families of some candidates."""
+CACHE_SIZE = 128
+"""Cached searches: of all families of some candidates."""
 
 
 class Drawn(NamedTuple):
-    """A case, and the choices by which its strategy came to it."""
+    """A case, with the choices by which its strategy made it."""
 
     case: Case
     choices: Choices
 
 
 def search(trial: Trial, cases: Iterable[Drawn], strategy: SearchStrategy[Case], seed: str) -> None:
-    """Has the trial look at cases that the strategy drew, where random numbers are `borrowed`. The first that breaks the law is shrunk."""
+    """Has the trial examine the drawn cases, with random numbers `borrowed`. The first that breaks the law is shrunk."""
     for found in cases:
         seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
         trial.examine(found.case)
@@ -66,16 +66,16 @@ def search(trial: Trial, cases: Iterable[Drawn], strategy: SearchStrategy[Case],
 
 
 def drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callable[[Case], float] | None = None) -> list[Drawn]:
-    """So many cases that the strategy draws. After the first of them the engine follows a `strain`, where it is told of one: a finite
-    number, and the greater the nearer a case is to one that breaks a law.
+    """The first `most` cases that the strategy draws. After some of them the engine follows a `strain`, if one is given: a finite number,
+    greater for cases nearer to breaking a law.
     """
-    steered = most > UNSTEERED and strain is not None
+    steered = most > UNSTEERED_CASES and strain is not None
     return _drawn(strategy, seed, most, strain) if steered else [*_drawn_once(strategy, seed, most)]
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def _drawn_once(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Drawn]:
-    """What no candidate has a part in."""
+    """Cached cases, which do not depend on the candidate."""
     return _drawn(strategy, seed, most)
 
 
@@ -92,8 +92,8 @@ def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callabl
 
 
 def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
-    """Shrinks what the strategy draws by these choices. Most choices that the engine tries make a case that it has tried before, since a
-    small case has no use for most of the bytes: the trial looks at each case once.
+    """Shrinks the case that these choices make. Most choices that the engine tries make a case that was examined before, since a small case
+    uses few of the bytes: the trial examines each case once.
     """
     given, known, broken = StoredChoices(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
@@ -114,12 +114,12 @@ def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], 
 
 
 BROKEN = InterestingOrigin.from_exception(AssertionError())
-"""Tells the engine that a case is a counterexample, so that it is shrunk: there is one kind of them."""
+"""Marks a case as a counterexample for the engine, so that it is shrunk: there is one kind of them."""
 
 
 def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[Case], seed: str, how: settings) -> None:
-    """Has the engine run a test as `given` would do, which takes as long for each case as a law does: it prepares what to tell of the case,
-    and puts aside the global random numbers, which here are `borrowed` once for all cases.
+    """Has the engine run a test without `given`, which takes as long per case as a law does: it prepares output for each case, and saves
+    the global random numbers, which are `borrowed` here once for all cases.
     """
 
     def once(data: ConjectureData) -> None:
@@ -134,7 +134,7 @@ def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[
 
 
 class StoredChoices(ExampleDatabase):
-    """Hands the engine these choices where it keeps what has failed before and is not yet shrunk, so that it begins with them."""
+    """Passes these choices to the engine as a stored failure that is not shrunk yet, so that it starts from them."""
 
     def __init__(self, choices: Choices) -> None:
         self.choices, self.least = choices, b""
@@ -145,18 +145,18 @@ class StoredChoices(ExampleDatabase):
             yield choices_to_bytes(self.choices)
 
     def save(self, key: bytes, value: bytes) -> None:
-        """Of the counterexamples that the engine comes to, each simpler than the one before, the last is known."""
+        """Keeps the last of the counterexamples that the engine finds, each simpler than the one before."""
         if not key.endswith(b".secondary"):
             self.least = value
 
     def delete(self, key: bytes, value: bytes) -> None:
-        """Nothing was."""
+        """Nothing to delete."""
 
 
 @contextmanager
 def _whatever_is_loaded() -> Iterator[None]:
-    """Keeps the engine from drawing numbers that it finds in the source of loaded modules: the same seed must give the same cases
-    in whatever process. It has no setting for that; versions without the habit need none.
+    """Keeps the engine from drawing numbers that occur in the source of loaded modules: the same seed must give the same cases in every
+    process. There is no setting for that; versions without this feature need none.
     """
     habit = "_get_local_constants"
     if not hasattr(providers, habit):

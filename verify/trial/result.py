@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, inf, isfinite, log2
 from typing import Any
 
@@ -20,12 +20,12 @@ class Witness:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of one law on one candidate at one dtype.
+    """The result of one law on one candidate at one dtype.
 
-    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited;
-    `worst` is the case under the greatest strain, `farthest` the one that attains `ulps`, and `spread` counts the cases by the binary
-    order of their ulps: k stands for errors of 2^(k−1) to 2^k, 0 for those up to 1, −1 for none at all;
-    `limitations` are what the candidate refuses or accepts without breaking a law.
+    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces visited; `worst` is the case
+    with the greatest strain, `farthest` the one with the error `ulps`, and `spread` counts the cases by the binary order of their ulps: k
+    stands for errors of 2^(k−1) to 2^k, 0 for those up to 1, −1 for none at all; `limitations` are what the candidate refuses or accepts
+    without breaking a law.
     """
 
     law: str
@@ -48,6 +48,10 @@ class Result:
     spread: dict[int, int] = field(default_factory=dict)
     limitations: tuple[str, ...] = ()
 
+    def with_limitations(self, limitations: tuple[str, ...]) -> Result:
+        """The result with further limitations, before its own."""
+        return replace(self, limitations=(*limitations, *self.limitations)) if limitations else self
+
     @classmethod
     def unanswered(
         cls,
@@ -60,7 +64,7 @@ class Result:
         cases: int = 0,
         seconds: float = 0.0,
     ) -> Result:
-        """The result of a trial that came to no answer: the candidate's behaviour broke the law; silent without a diagnosis."""
+        """The result of a trial without an answer: with a diagnosis, the candidate's behaviour broke the law; without one, it is silent."""
         return cls(
             law=law,
             dtype=dtype,

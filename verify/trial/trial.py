@@ -1,7 +1,7 @@
-"""A trial: a law is asked at one case after the other, what it finds is counted, and a counterexample is made simple and named.
+"""A trial: judges a law on one case after the other, counts the measurements, and simplifies and names a counterexample.
 
-What differs between a truth that an oracle derives and one that is estimated stands behind `LawOnCandidate`: where cases come from, what is
-simpler than a case, and what a mistake is called.
+What differs between a derived and an estimated truth is behind `LawOnCandidate`: the source of cases, what is simpler than a case, and the
+names of mistakes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
+from verify.errors import NoGPUError
 from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.trial.result import Result, Witness, order_of
 
@@ -23,46 +24,46 @@ if TYPE_CHECKING:
 
 
 class Watch(Protocol):
-    """Hears of each case before the candidate does; also of those at which it is asked only so that cases are `drawn`."""
+    """Called with each case before the candidate is; also for calls made only so that cases are `drawn`."""
 
     def __call__(self, case: Case, /, *, drawn: bool = False) -> None:
-        """The case comes next."""
+        """Announces the next case."""
 
 
 def unwatched(_: Case, /, *, drawn: bool = False) -> None:
-    """Nobody hears of it."""
+    """A watch that ignores the cases."""
 
 
 class LawOnCandidate(Protocol):
-    """One law on one candidate at one dtype, as a trial needs it."""
+    """One law on one candidate at one dtype: the interface of a trial."""
 
     @property
     def name(self) -> str:
-        """The law's."""
+        """The law's name."""
 
     @property
     def dtype(self) -> str:
-        """The name of it."""
+        """The dtype's name."""
 
     def measure(self, case: Case) -> Measurement:
-        """The law on a case. Raises Misbehaviour."""
+        """Measures the law on a case. Raises Misbehaviour."""
 
     def pattern(self, case: Case) -> Hashable:
-        """Which pieces of the loss are active at a case; None where that is not known."""
+        """The pieces of the loss that are active at a case; None where they are unknown."""
 
     def search(self, trial: Trial) -> None:
-        """Has the trial look at cases until one breaks the law."""
+        """Has the trial examine cases until one breaks the law."""
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
-        """Tells simpler cases than one that breaks the law; `breaks` says whether one breaks it likewise, and keeps it then."""
+        """Tries simpler cases than one that breaks the law; `breaks` tells whether one breaks it in the same way, and then keeps it."""
 
     def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
-        """The name of the mistake that broke the law at a case. `watch` hears of each case that is asked for that; none of `avoided` is."""
+        """The mistake that broke the law at a case. `watch` receives each further case that is needed; none of `avoided` is used."""
 
 
 @dataclass
 class Tally:
-    """What is counted while the engine draws; it stops counting when it begins to shrink."""
+    """Counts of the cases that the engine draws, without those of shrinking."""
 
     measurements: list[Measurement] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
@@ -74,7 +75,7 @@ class Tally:
     undecided: Counter[str] = field(default_factory=Counter)
 
     def count(self, pattern: Callable[[], Hashable], case: Case, measurement: Measurement | Misbehaviour, *, broken: bool) -> None:
-        """Takes note of what was found at a case."""
+        """Adds the measurement of a case."""
         if self.failure is None:
             self.families[case.family] += 1
             if (active := pattern()) is not None:
@@ -86,7 +87,7 @@ class Tally:
             self.failure = (case, measurement)
 
     def _compare(self, case: Case, measurement: Measurement) -> None:
-        """Keeps the case if none before it was under greater strain, or farther off in ulps."""
+        """Keeps the case if it has the greatest strain so far, or the greatest error in ulps."""
         for e in measurement.evidence:
             if self.worst is None or e.strain > self.worst[1].strain:
                 self.worst = (case, e)
@@ -95,42 +96,46 @@ class Tally:
 
 
 class Trial:
-    """One `question`, asked once. `watch` hears of each case before the candidate does."""
+    """One `question` put to a candidate once. `watch` is called with each case before the candidate is."""
 
     def __init__(self, question: LawOnCandidate, watch: Watch = unwatched) -> None:
         self.question, self.watch, self.tally, self._began = question, watch, Tally(), time.perf_counter()
 
     @property
     def failure(self) -> tuple[Case, Measurement | Misbehaviour] | None:
-        """The simplest case so far that breaks the law, and what was found there."""
+        """The simplest case so far that breaks the law, and what was measured there."""
         return self.tally.failure
 
     def run(self) -> Result:
-        """Stops at the first break, which is made as simple as it can be."""
+        """Searches until the first break, which is simplified as far as possible."""
         self.question.search(self)
         if self.failure is not None:
             self.question.simplify(self.failure[0], self._likewise(_way(self.failure[1])))
         return self._result()
 
     def again(self, case: Case, avoided: Sequence[Case] = ()) -> Result:
-        """One case alone, without any search: what a stored counterexample comes to now. Its mistake is named without those `avoided`."""
+        """Judges one case only, without a search. Its mistake is named without the cases `avoided`."""
         self.examine(case)
         return self._result(avoided)
 
     def examine(self, case: Case) -> Measurement | Misbehaviour:
-        """Measures the law on a case and counts what was found."""
+        """Measures the law on a case and counts the measurement."""
         self.watch(case)
         measurement: Measurement | Misbehaviour
         try:
             measurement = self.question.measure(case)
         except Misbehaviour as error:
             measurement = error
+        except NoGPUError:
+            if self.failure is None:
+                raise
+            measurement = Measurement(undecided="needs a GPU")  # a fault that was found before stands
         broken = isinstance(measurement, Misbehaviour) or judge([measurement]) is Verdict.BROKEN
         self.tally.count(lambda: self.question.pattern(case), case, measurement, broken=broken)
         return measurement
 
     def _likewise(self, wanted: object) -> Callable[[Case], bool]:
-        """Whether a case breaks the law in the same way: a crash is no smaller wrong number."""
+        """The test whether a case breaks the law in the same way: a crash is no simpler form of a wrong number."""
 
         def breaks(case: Case) -> bool:
             before = self.failure
@@ -144,6 +149,14 @@ class Trial:
 
         return breaks
 
+    def _named(self, case: Case, what: Measurement | Misbehaviour, avoided: Sequence[Case]) -> Diagnosis:
+        try:
+            return self.question.diagnose(case, what, self.watch, avoided)
+        except NoGPUError:
+            from verify.diagnosis import unnamed
+
+            return unnamed(what)
+
     def _result(self, avoided: Sequence[Case] = ()) -> Result:
         tally, measurements, seconds = self.tally, self.tally.measurements, time.perf_counter() - self._began
         evidence = [e for f in measurements for e in f.evidence]
@@ -153,7 +166,7 @@ class Trial:
             case, what = tally.failure
             witness = Witness(case=case, evidence=None if isinstance(what, Misbehaviour) else what.worst)
             self.watch(case)  # the last before those that are asked to name the mistake
-            named = self.question.diagnose(case, what, self.watch, avoided)
+            named = self._named(case, what, avoided)
         return Result(
             law=self.question.name,
             dtype=self.question.dtype,
