@@ -395,6 +395,40 @@ def test_two_runs_judge_nothing_twice(project):
     assert not reused[0] & reused[1]
 
 
+AT_ONCE = """
+import sys
+from pathlib import Path
+from verify.campaign.ledger import Ledger
+from verify.elapsed import now
+
+for line in sys.stdin:
+    at, path = line.split(maxsplit=1)
+    while now() < float(at):
+        pass
+    ledger = Ledger(Path(path.strip()))
+    print(ledger.note, ledger.claim(["a"]) and "claimed", flush=True)
+    sys.stdin.readline()
+    ledger.close()
+"""
+
+
+def test_processes_that_begin_a_ledger_at_once_share_it(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "encoding": "utf-8", "bufsize": 1}
+    with (
+        subprocess.Popen([sys.executable, "-c", AT_ONCE], **pipes) as one,
+        subprocess.Popen([sys.executable, "-c", AT_ONCE], **pipes) as other,
+    ):
+        for i in range(20):
+            at = now() + 0.01
+            for run in (one, other):
+                run.stdin.write(f"{at} {tmp_path / f'{i}.sqlite'}\n")
+            assert sorted(run.stdout.readline().strip() for run in (one, other)) == ["None claimed", "None set()"]
+            for run in (one, other):
+                run.stdin.write("close\n")
+        one.communicate()
+        other.communicate()
+
+
 def test_a_file_that_is_no_ledger_is_put_aside(tmp_path, opened):
     (tmp_path / FILE_NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
     ledger = opened(tmp_path / FILE_NAME)

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.sources import Sources
-from verify.elapsed import started
+from verify.elapsed import now, started
 
 FILE_NAME = "ledger.sqlite"
 SCHEMA = 2
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for another process's writing; after that the answer is kept in memory, and the run goes on."""
+SETUP_INTERVAL = 0.01
+"""Seconds between two attempts to set up a file that another process sets up, too."""
 FINAL_TIMEOUT = 30.0
 """Seconds to wait at the end, when some answers have not been stored yet."""
 FINAL_NOTICE = 1.0
@@ -83,11 +86,18 @@ class Ledger:
         where = f"{self.file.absolute().as_uri()}{f'?vfs={self._system}' if self._system else ''}"
         self._rows = sqlite3.connect(where, uri=True, timeout=LOCK_TIMEOUT, isolation_level=None)
         self._begun = False
-        try:
-            self._begin(self._rows)
-        except sqlite3.OperationalError as error:
-            if not self._waits_for_others(error):
-                raise
+        until = now() + LOCK_TIMEOUT
+        while not self._begun:
+            try:
+                self._begin(self._rows)
+            except sqlite3.OperationalError as error:
+                if _is_held(error) and now() < until:  # for its journal SQLite does not wait itself
+                    self._rows.rollback()
+                    time.sleep(SETUP_INTERVAL)
+                elif self._waits_for_others(error):
+                    return
+                else:
+                    raise
 
     def _begin(self, rows: sqlite3.Connection) -> None:
         """Sets up the journal and the tables, once."""
@@ -116,7 +126,7 @@ class Ledger:
 
     def _waits_for_others(self, error: sqlite3.Error) -> bool:
         """Whether another process holds the lock; then later writes do not wait until it is free again."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if not _is_held(error):
             return False
         self.note = f"{self.file} is locked by another process: what is judged is kept there as soon as it is free"
         if self._rows is not None:
@@ -236,6 +246,11 @@ class Ledger:
                 found = self._rows.execute("SELECT process, started, machine FROM claims WHERE question=?", (question,)).fetchone()
                 return int(found[0]) if found is not None and _is_alive(*found) else None
         return None
+
+
+def _is_held(error: sqlite3.Error) -> bool:
+    """Whether another process holds what was asked for."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def digest(*parts: str) -> str:
