@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import jsonschema
+import misbehaving
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from proof import proved_losses
 
 import verify
+from verify.campaign.proving import proved
+from verify.campaign.task import Request
 from verify.cli import cli
 from verify.errors import UsageError
 from verify.gate.policy import Policy
@@ -34,6 +37,20 @@ def test_text_and_exit_codes():
     code, told = asked("prove", f"{TARGET}root_of_square", "--at", "1.0,2.0", "--in-process")
     assert code == 4
     assert "square roots that depend on each other" in told
+
+
+ENDED = {
+    "right": ("proved", None),
+    "always_aborts": ("not proved", "it ended its process (SIGABRT: Aborted)"),
+    "ends_the_server": ("not proved", "it ended the server of all workers"),
+    "always_writes_to_pipes": ("not proved", "it writes to the pipe by which its process answers"),
+}
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_a_candidate_that_harms_its_process_is_not_proved_and_costs_no_more(name):
+    found = proved(Request(candidate=f"{misbehaving.__file__}:{name}", loss="softmax_cross_entropy"))
+    assert (found.proof.status, found.proof.reason) == ENDED[name]
 
 
 def softmax_slopes(W, X, y, *, transposed=False, broken=False):

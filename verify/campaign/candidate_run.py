@@ -18,7 +18,7 @@ from pebble import ProcessExpired
 
 from verify.campaign import output, process_group
 from verify.campaign.attempts import Attempt, Attempts
-from verify.campaign.channel import Garbled
+from verify.campaign.channel import WRITES_TO_THE_PIPE, Garbled
 from verify.campaign.notes import Note, read
 from verify.campaign.shrinking import MOST_SECONDS, Shrinking, can_be_smaller
 from verify.campaign.task import (
@@ -41,7 +41,6 @@ from verify.campaign.task import (
     worker_lost,
 )
 from verify.campaign.task_clock import TaskClock
-from verify.campaign.unpickling import ForeignClass
 from verify.campaign.worker_exits import BY_A_LIMIT, BY_ANYBODY, UNFIT, WITH_THE_SERVER, exit_in_words
 from verify.campaign.workers import STALL_TIMEOUT, TICK, NotStarted
 from verify.cases import Case
@@ -218,11 +217,11 @@ class CandidateRun:
     def _outcome_of_garbled(self, attempt: Attempt, note: Note | None, error: Garbled) -> Outcome | None:
         """The outcome where what the process answered cannot be read: another one may have written there."""
         task = self.tasks[attempt.index]
-        if isinstance(error.__cause__, ForeignClass):  # an answer, but not as the suite writes it
-            return unjudged(task, note, error.__cause__)
+        if error.foreign is not None:
+            return unjudged(task, note, error.foreign)
         if note is None and self.attempts.move(attempt):
             return None
-        crash = worker_lost(task, note, "crashed", "writes to the pipe by which its process answers")
+        crash = worker_lost(task, note, "crashed", WRITES_TO_THE_PIPE)
         return crash if attempt.index in self.shrinking else self._if_repeated(attempt, note, crash, str(error))
 
     def _if_repeated(self, attempt: Attempt, note: Note | None, outcome: Outcome, how: str) -> Outcome | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from multiprocessing import connection, reduction
 from typing import Any
 
-from verify.campaign.unpickling import unpickled
+from verify.campaign.unpickling import ForeignClass, unpickled
 from verify.elapsed import now
 from verify.errors import UsageError
 
@@ -30,6 +30,15 @@ CLOSED_CHECK_INTERVAL = 0.25
 
 class Garbled(OSError):
     """The data in the pipe is no message of a worker."""
+
+    @property
+    def foreign(self) -> ForeignClass | None:
+        """Set where it is a worker's message, and what cannot be read is how a library pickles something in it."""
+        return self.__cause__ if isinstance(self.__cause__, ForeignClass) else None
+
+
+WRITES_TO_THE_PIPE = "writes to the pipe by which its process answers"
+"""What a candidate is told of that garbles a message."""
 
 
 if sys.platform != "win32":

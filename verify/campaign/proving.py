@@ -12,7 +12,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.campaign import witness
-from verify.campaign.channel import Garbled
+from verify.campaign.channel import WRITES_TO_THE_PIPE, Garbled
 from verify.campaign.conventions import conventions_of
 from verify.campaign.executor import tidied
 from verify.campaign.imports import function_of
@@ -21,6 +21,7 @@ from verify.campaign.pair_formula import own_code_of
 from verify.campaign.requested import without_spec
 from verify.campaign.task import Outcome, Request, Task
 from verify.campaign.witness import NO_LOSS
+from verify.campaign.worker_exits import WITH_THE_SERVER, exit_in_words
 from verify.campaign.workers import workers
 from verify.candidates import Candidate
 from verify.candidates.frameworks import adapted
@@ -37,6 +38,7 @@ from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, i
 from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
+WITH_ITS_SERVER = "it ended the server of all workers"
 FIRST_SHARE = 0.5
 """Share of the limit for a shape without equal sizes; the smallest shape comes next if that does not suffice."""
 MAX_MORE_EXAMPLES = 3
@@ -141,11 +143,16 @@ def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: f
         except TimeoutError:
             why = f"it gave no answer within {limit + EXTRA_SECONDS:g} s"
         except ProcessExpired as lost:
-            why = f"it ended its process (exit code {lost.exitcode})"
+            why = WITH_ITS_SERVER if lost.exitcode == WITH_THE_SERVER else f"it ended its process ({exit_in_words(lost.exitcode)})"
         except BrokenProcessPool as broken:
-            garbled = isinstance(broken.__cause__, Garbled)
-            why = "it writes to the pipe by which its process answers" if garbled else "it ended the server of all workers"
+            why = _why_broken(broken.__cause__)
     return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=why))
+
+
+def _why_broken(error: BaseException | None) -> str:
+    if not isinstance(error, Garbled):
+        return WITH_ITS_SERVER
+    return f"it {WRITES_TO_THE_PIPE}" if error.foreign is None else f"its process answers otherwise than the suite does ({error.foreign})"
 
 
 def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved:

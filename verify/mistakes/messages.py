@@ -115,10 +115,7 @@ def line_in_words(line: SourceLine) -> str:
 
 def is_mean(line: SourceLine) -> bool:
     """Whether an expression is a mean."""
-    try:
-        e = ast.parse(line.part, mode="eval").body
-    except SyntaxError:
-        return False
+    e = _parsed(line)
     return isinstance(e, ast.Call) and "mean" in (getattr(e.func, "attr", None), getattr(e.func, "id", None))
 
 
@@ -126,6 +123,14 @@ def is_all(line: SourceLine) -> bool:
     """Whether an expression is the whole right side of an assignment or return."""
     code = _bare(line.code)
     return code.endswith(line.part) and bool(re.fullmatch(r"[^=<>!]*=\s*|return\s+", code[: -len(line.part)]))
+
+
+def _parsed(line: SourceLine) -> ast.expr | None:
+    """The expression; None where the part of the line is none by itself."""
+    try:
+        return ast.parse(line.part, mode="eval").body
+    except SyntaxError:
+        return None
 
 
 def _operand(place: Site, line: SourceLine) -> str:
@@ -136,10 +141,7 @@ def _operand(place: Site, line: SourceLine) -> str:
 
 
 def _operands(line: SourceLine) -> list[ast.expr]:
-    try:
-        e = ast.parse(line.part, mode="eval").body
-    except SyntaxError:
-        return []
+    e = _parsed(line)
     if isinstance(e, ast.BinOp):
         return [e.left, e.right]
     if isinstance(e, ast.UnaryOp):
@@ -153,10 +155,7 @@ def _operands(line: SourceLine) -> list[ast.expr]:
 
 def _factors(line: SourceLine) -> list[ast.expr]:
     """The operands of what is written as a product of matrices."""
-    try:
-        e = ast.parse(line.part, mode="eval").body
-    except SyntaxError:
-        return []
+    e = _parsed(line)
     if isinstance(e, ast.Call):
         return _operands(line) if {getattr(e.func, "attr", None), getattr(e.func, "id", None)} & PRODUCTS else []
     return _operands(line) if isinstance(e, ast.BinOp) and isinstance(e.op, ast.MatMult) else []

@@ -52,7 +52,7 @@ GROWING = 0.75
 """Errors whose ratio stays below this grow as the step shrinks."""
 KINK = "on a kink of a loss that is not claimed to be convex: judged beside it"
 JUMP = "the loss jumps here: judged beside it"
-JUMPS_THERE = "the loss jumps at the example, and has no gradient there: give an example (at) beside the jump"
+JUMPS_THERE = "the loss jumps at the example{}, and has no gradient there: give an example (at) beside the jump"
 UNSETTLED = "the differences do not converge here: features finer than the steps, or rounding"
 STRAIGHT = 0.25
 """A step is short if D⁺ is within this part of its limit: less than the half that descent demands."""
@@ -215,7 +215,7 @@ def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Measurement:
 
 
 def _jumps(case: Case) -> Measurement:
-    return Measurement(undecided=JUMP, limitations=(JUMPS_THERE,) if case.family == GIVEN else ())
+    return Measurement(undecided=JUMP, limitations=(JUMPS_THERE.format(""),) if case.family == GIVEN else ())
 
 
 def _order(line: Slope, slope: float, noise: float) -> Measurement:

@@ -18,7 +18,7 @@ from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
-from verify.pair.laws import MEASURES
+from verify.pair.laws import JUMPS_THERE, MEASURES
 from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, NEAR, Start, places
 from verify.pair.properties import for_other_signs, properties, unless_given_up
@@ -43,7 +43,6 @@ on this applies: such code is recorded anew at each point, which takes a tenth o
 LINES = 2
 """Lines through the example along which a jump of the loss is looked for: along one, two may cancel."""
 JUMPS = "the loss jumps here, and has no gradient: a point beside the jump would decide it"
-JUMPS_THERE = "the loss jumps at the example, between {:.6g} and {:.6g}, and has no gradient there: give an example (at) beside the jump"
 TURNS = "its code goes another way at nearly every point, and is recorded anew at each: it is asked along six lines"
 FACTORS = ("eigenvalues", "eigenvectors")
 """Operations that singular vectors are made of."""
@@ -117,7 +116,8 @@ class RecordedPair(Derived):
             truth = self.subject.truth(case)
             for k in range(LINES):
                 if (ends := truth.jump(direction(case.x, k))) is not None:
-                    return JUMPS_THERE.format(*sorted(ends))
+                    lower, upper = sorted(ends)
+                    return JUMPS_THERE.format(f", between {lower:.6g} and {upper:.6g}")
         return None
 
     def _is_enough(self, case: Case) -> bool:
