@@ -25,12 +25,15 @@ T = TypeVar("T")
 Key = Sequence[Any]
 """Names, numbers and digests, as JSON can hold them."""
 
-LIBRARIES = ("numpy", "python-flint", "sympy", "verify-gradients")
+LIBRARIES = ("hypothesis", "numpy", "python-flint", "sympy", "verify-gradients")
 MOST_FOLDERS = 4
 MAX_ENTRIES = 4096
-"""Entries of a folder, of some kilobytes each; beyond, the older half is removed."""
+"""Entries of a folder, of some kilobytes each, 30 for drawn cases; beyond, the older half is removed."""
 MAX_CHARACTERS = 1 << 20
 """Characters of an entry: reading a longer one is no faster than computing it."""
+
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading an entry may raise, whose text may be anything."""
 
 _waiting: dict[str, str] = {}
 
@@ -41,17 +44,28 @@ def cached(key: Key, make: Callable[[], T], as_data: Callable[[T], Any], read: C
 
     Raises what `make` raises. A value that cannot be stored or read is computed.
     """
-    name = _name(key)
-    with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+    with suppress(*UNREADABLE):
         return read(_found(key))
     made = make()
+    keep(key, made, as_data)
+    return made
+
+
+def find(key: Key, read: Callable[[Any], T]) -> T | None:
+    """The value stored under a key; None where there is none that can be read."""
+    with suppress(*UNREADABLE):
+        return read(_found(key))
+    return None
+
+
+def keep(key: Key, made: T, as_data: Callable[[T], Any]) -> None:
+    """Stores a value under a key, if it has a plain form."""
     if _home() is None or len(_waiting) == MAX_ENTRIES:  # of what nobody has written
-        return made
-    with suppress(ValueError, TypeError, RecursionError):  # of what has no plain form
+        return
+    with suppress(ValueError, TypeError, RecursionError):
         whole = json.dumps({"key": key, "value": as_data(made)})
         if len(whole) <= MAX_CHARACTERS:
-            _waiting[name] = whole
-    return made
+            _waiting[_name(key)] = whole
 
 
 def plain(key: Key, make: Callable[[], T]) -> T:

@@ -6,8 +6,17 @@ PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
 """About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
 result says how many.
 """
+STORED = "quick", 0
+"""The profile, and the seed, whose drawn cases do not depend on the candidate: they are stored, and Hypothesis is not loaded for them."""
+DRAWN = "drawn"
+"""Marks in the disk cache a loss that has such cases."""
 DTYPES = ("float64", "float32")
 """The dtypes in which candidates are judged."""
+
+
+def are_stored(profile: str | None, seed: int | None) -> bool:
+    """Whether drawn cases are stored; None stands for the default of `verify check`."""
+    return (profile or "ci", seed or 0) == STORED
 
 
 def register() -> None:

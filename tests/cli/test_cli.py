@@ -297,23 +297,26 @@ def test_the_kernels_are_asked_for_the_penalties_that_they_have(tmp_path, monkey
     assert read(tmp_path).candidates == usual
 
 
+QUICK = "[tool.verify]\nprofile = 'quick'\nseed = 0\n"
 PREPARED = {
-    "those that are listed": (CANDIDATE.format("f"), "", ["softmax_cross_entropy"]),
-    "whatever kill tables need": (CANDIDATE.format("f"), " --power", None),
-    "the core's": ("[tool.verify]\n", "", ["core"]),
-    "none, without a word": ("[[tool.verify.candidates]]\ntarget = 'mine.py:f'\n", "", ["none"]),
-    "no list": ("[tool.verify]\ncandidates = 3\n", "", None),
+    "those that are listed": (CANDIDATE.format("f"), "", ["softmax_cross_entropy"], None, None),
+    "whatever kill tables need": (CANDIDATE.format("f"), " --power", None, None, None),
+    "the core's": ("[tool.verify]\n", "", ["core"], None, None),
+    "none, without a word": ("[[tool.verify.candidates]]\ntarget = 'mine.py:f'\n", "", ["none"], None, None),
+    "no list": ("[tool.verify]\ncandidates = 3\n", "", None, None, None),
+    "a profile that is configured": (QUICK, "", ["core"], "quick", 0),
+    "another one": (QUICK, " --profile deep --seed 3", ["core"], "deep", 3),
 }
 
 
 @pytest.mark.parametrize("case", PREPARED)
 def test_the_server_of_a_run_is_told_which_losses_it_is_for(tmp_path, monkeypatch, case):
     """Before all else: sympy, half a second, is for those alone that are new."""
-    text, words, due = PREPARED[case]
+    text, words, *due = PREPARED[case]
     asked = []
 
-    def prepare(*, in_process, losses):
-        asked.append(losses)
+    def prepare(*, in_process, losses, profile, seed):
+        asked.append([losses, profile, seed])
         raise UsageError("that is all")
 
     monkeypatch.setattr("verify.commands.run.prepare", prepare)

@@ -23,6 +23,7 @@ from verify.campaign.task import Inapplicable, Outcome, Task, with_output
 from verify.campaign.workers import TICK, end_orphans, rarely_collected
 from verify.elapsed import processors
 from verify.errors import UsageError
+from verify.profiles import are_stored
 
 Done = Callable[[Outcome | Inapplicable], None]
 Refuse = Callable[[Task, UsageError], None]
@@ -68,7 +69,7 @@ def execute(
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores, own_limits = cores or processors(os.getpid()), limits.limits()
-    prepare({t.request.loss for t in tasks})
+    prepare({t.request.loss for t in tasks}, stored=all(are_stored(t.request.profile, t.request.seed) for t in tasks))
     with leftovers.temporary() as folder, ExitStack() as all_pools:
 
         def started(indices: Sequence[int], most: int, *, alone: bool) -> CandidateRun:

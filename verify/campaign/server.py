@@ -22,22 +22,26 @@ import platformdirs
 
 from verify import disk_cache
 from verify.campaign import channel, leftovers
+from verify.profiles import DRAWN
 from verify.storage import folder
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
-def prepare(losses: Collection[str] | None = None) -> None:
+def prepare(losses: Collection[str] | None = None, *, stored: bool = False) -> None:
     """Starts the server that workers are forked from: it does their imports while this process still does its own. Imports that only some
-    `losses` need are left out, where the losses are known not to need them. For those of the `CORE` it imports numba.
+    `losses` need are left out, where the losses are known not to need them. For those of the `CORE` it imports numba. `stored` says that
+    the profile is one whose cases are stored.
     """
     new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
+    drawn = stored and losses is not None and all(disk_cache.has([DRAWN, loss]) for loss in losses)
     of_core, of_pairs = losses is not None and CORE in losses, losses is None or "none" in losses
     _preloaded[:] = [
         CLEANUP,
         *(KERNELS if of_core else ()),
         *JUDGING_MODULES,
+        *(ENGINE if not drawn else ()),
         *(FORMULAS if new else ()),
         *(PAIR_MODULES if of_pairs else ()),
     ]
@@ -54,10 +58,12 @@ FORMULAS = ("verify.oracle.compiler",)
 """sympy takes half a second. Formulas of shipped specs are cached, so that it is needed only where they are new; a user's file imports it
 itself.
 """
+ENGINE = ("verify.trial.families", "verify.trial.engine")
+"""Hypothesis takes a tenth of a second."""
 PAIR_MODULES = ("verify.campaign.pair_judging",)
 """Modules for candidates without a spec."""
 
-_preloaded = [CLEANUP, *JUDGING_MODULES]
+_preloaded = [CLEANUP, *JUDGING_MODULES, *ENGINE]
 
 
 def remember(losses: Iterable[str]) -> None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import IN_BULK, Case
@@ -18,15 +17,15 @@ from verify.cases.conversion import adapted, among, of_targets
 from verify.cases.grid import CLASSES, Decoded, GridBytes, lattice
 from verify.oracle import Oracle
 
+if TYPE_CHECKING:
+    from hypothesis import strategies as st
+
 FAMILY = IN_BULK
 EXAMPLES, FEATURES = (1, 80), (1, 16)
 """Ranges of sizes: every number of examples up to more than one block, every tail of four and of eight features."""
 
 ROUND = EXAMPLES[1]
 """Batches that together have every number of examples once."""
-
-
-Choices = tuple[bytes]
 
 
 def layout(oracle: Oracle) -> GridBytes:
@@ -50,14 +49,16 @@ class Batch:
         problems = {name: value[b : b + 1].copy() for name, value in self.problems.items()}
         return Batch(oracle=self.oracle, size=self.size, raw=self.raw[b : b + 1].copy(), problems=problems)
 
-    def drawn(self, b: int) -> tuple[st.SearchStrategy[Case], Choices]:
-        """A strategy of problems that are no larger, and the choices by which it draws the b-th. A string of the general layout would be
-        thousands of bytes long, and the engine takes milliseconds for each pass over it.
+    def drawn(self, b: int) -> tuple[st.SearchStrategy[Case], bytes]:
+        """A strategy of problems that are no larger, and the serialized choices by which it draws the b-th. A string of the general layout
+        would be thousands of bytes long, and the engine takes milliseconds for each pass over it.
         """
+        from hypothesis.database import choices_to_bytes
+
         there, oracle = layout(self.oracle), self.oracle
         here = there.up_to(*self.size)
         cases = lattice(oracle.dtype, family=FAMILY, examples=here.examples, features=here.features, classes=here.classes)
-        return cases.map(lambda c: adapted(c, oracle)), (here.of_largest(self.raw[b], there),)
+        return cases.map(lambda c: adapted(c, oracle)), choices_to_bytes((here.of_largest(self.raw[b], there),))
 
     def case(self, b: int) -> Case:
         """The b-th problem as a case."""

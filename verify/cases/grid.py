@@ -6,13 +6,15 @@ Exact ties are common on it, since sums of products are exact, and byte strings 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
+
+if TYPE_CHECKING:
+    from hypothesis import strategies as st
 
 Range = tuple[int, int]
 
@@ -108,6 +110,8 @@ def lattice(
     dtype: str, *, family: str = "lattice", examples: Range = (1, 6), features: Range = (1, 5), classes: Range = CLASSES
 ) -> st.SearchStrategy[Case]:
     """Weights and data on the grid, the bias in the last column; N, D and C in the given ranges."""
+    from hypothesis import strategies as st
+
     layout = GridBytes(examples=examples, features=features, classes=classes)
     return st.binary(min_size=layout.length, max_size=layout.length).map(lambda raw: layout.case(raw, dtype=dtype, family=family))
 

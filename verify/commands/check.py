@@ -73,7 +73,7 @@ def command(
     """
     if output is not None:
         writable(output.parent, UNWRITTEN)
-    prepare(in_process=in_process, losses=[loss])
+    prepare(in_process=in_process, losses=[loss], profile=profile, seed=seed)
     from verify.campaign.requested import requested
     from verify.candidates.target import parted
     from verify.spec.annotated import annotated

@@ -12,7 +12,7 @@ import click
 from verify.commands import options
 from verify.errors import seconds
 from verify.evidence import Verdict
-from verify.profiles import PROFILES
+from verify.profiles import PROFILES, are_stored
 from verify.report.names import EXIT_CODES, FORMATS
 from verify.report.options import all_of, no_progress
 
@@ -40,7 +40,7 @@ shared = all_of(
 """The options that judging commands share."""
 
 
-def prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
+def prepare(*, in_process: bool, losses: Sequence[str] | None = None, profile: str | None = None, seed: int | None = None) -> None:
     """Starts the workers' server while this process does its own imports: each takes half a second or more."""
     if not in_process:
         from verify.campaign import process_group
@@ -48,7 +48,7 @@ def prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
 
         process_group.adopt()
         quiet()
-        prepare(losses)
+        prepare(losses, stored=are_stored(profile, seed))
 
 
 def judge(

@@ -138,14 +138,16 @@ class _Run:
         """
         from verify.campaign.server import CORE
 
-        listed = (tool(Path.cwd()) or {}).get("candidates")
+        table = tool(Path.cwd()) or {}
+        listed = table.get("candidates")
         is_core = listed is None
         if is_core and (other := project_above(Path.cwd())) is not None:
             raise UsageError(
                 f"no candidates are listed in a pyproject.toml here, but in that of a folder above, {other}. Go there: cd {other}"
             )
         losses = [CORE] if is_core else _losses(listed) if not self.power else None
-        prepare(in_process=self.in_process, losses=losses)
+        profile, seed = self.profile or table.get("profile"), table.get("seed") if self.seed is None else self.seed
+        prepare(in_process=self.in_process, losses=losses, profile=profile, seed=seed)
         return is_core
 
     def _requests(self) -> list[Request]:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
-
 from verify import bulk
 from verify.candidates import Misbehaviour
-from verify.cases import Case, families
-from verify.cases.bulk import FAMILY
+from verify.cases import Case
+from verify.cases.case import IN_BULK
 from verify.cases.shrinking import shrunk
 from verify.evidence import Measurement
 from verify.laws import LAWS, Law, Subject
-from verify.laws.surroundings import borrowed
+from verify.laws.surroundings import borrowed, seed_all
 from verify.oracle import Truth
 from verify.profiles import PROFILES
 from verify.traced import NotTraced
-from verify.trial import engine
+from verify.trial import stored
 from verify.trial.result import Result
 from verify.trial.trial import Trial, Watch, unwatched
 
 if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
     from verify.diagnosis import Diagnosis
 
 MOST_SIMPLIFICATIONS = 60
@@ -58,6 +57,9 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, a
 
 def draw(oracle: Truth, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, independent of what is judged on them."""
+    from verify.cases import families
+    from verify.trial import engine  # loads Hypothesis
+
     found = families(oracle).items()
     return [d.case for name, (strategy, share) in found for d in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
 
@@ -100,17 +102,51 @@ class Derived:
             self._search_in_bulk(trial)
             return
         with borrowed():
-            for name, (strategy, share) in self.subject.once("families", lambda: _families(self.subject)).items():
-                if trial.failure is None:
-                    seed = _seed_of(name, self.seed)
-                    engine.search(trial, self._drawn(strategy, seed, _most(share, self.profile), trial.watch), strategy, seed)
+            for name, cases in self._families(trial.watch):
+                self._examine(trial, name, cases)
+                if trial.failure is not None:
+                    return
         if trial.failure is None:
             self._search_in_bulk(trial)
 
-    def _drawn(self, strategy: SearchStrategy[Case], seed: str, most: int, watch: Watch) -> list[engine.Drawn]:
+    def _examine(self, trial: Trial, family: str, cases: Sequence[stored.Drawn]) -> None:
+        """Has the trial examine the cases, with random numbers borrowed. The first that breaks the law is shrunk."""
+        for drawn in cases:
+            seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
+            trial.examine(drawn.case)
+            if trial.failure is not None:
+                from verify.trial.engine import search_from  # loads Hypothesis
+
+                search_from(drawn.choices, trial, self._strategies()[family][0], _seed_of(family, self.seed))
+                return
+
+    def _families(self, watch: Watch) -> Iterator[tuple[str, Sequence[stored.Drawn]]]:
+        """The cases of each family: stored ones, or drawn when the search comes to the family, and stored behind the last."""
+        subject, profile, seed = self.subject, self.profile, self.seed
+        known = subject.once(f"stored {profile} {seed}", lambda: stored.find(subject, profile, seed))
+        if known is not None:
+            yield from known.items()
+            return
+        from verify.trial.engine import UNSTEERED_CASES  # loads Hypothesis
+
+        drawn: dict[str, Sequence[stored.Drawn]] = {}
+        for name, (strategy, share) in self._strategies().items():
+            drawn[name] = self._drawn(strategy, _seed_of(name, seed), _most(share, profile), watch)
+            yield name, drawn[name]
+        if all(len(cases) <= UNSTEERED_CASES for cases in drawn.values()):  # others depend on the candidate
+            stored.keep(subject, profile, seed, drawn)
+
+    def _strategies(self) -> dict[str, tuple[SearchStrategy[Case], float]]:
+        from verify.trial.families import families_of  # loads Hypothesis
+
+        return self.subject.once("families", lambda: families_of(self.subject))
+
+    def _drawn(self, strategy: SearchStrategy[Case], seed: str, most: int, watch: Watch) -> Sequence[stored.Drawn]:
         """The cases drawn, the same for all laws, which share the truth there: the search is steered by the strain of the laws that compare
         answers with the truth.
         """
+        from verify.trial import engine
+
         subject = self.subject
         laws = [law for law in LAWS.values() if law.steers and law.why_not(subject) is None]
 
@@ -147,44 +183,22 @@ class Derived:
             worst = sorted(round_.suspects, key=lambda s: -s.strain)[:MOST_SUSPECTS]
             tally.held += round_.held
             tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})
-            tally.families[FAMILY] += round_.held + round_.tied + round_.failed - len(worst)
+            tally.families[IN_BULK] += round_.held + round_.tied + round_.failed - len(worst)
             for suspect in worst:
                 trial.examine(suspect.case.beside(subject.own))
                 if trial.failure is not None:
                     break
             if trial.failure is not None:
+                from verify.trial.engine import search_from
+                from verify.trial.families import at
+
                 for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                     before = trial.failure
                     strategy, choices = suspect.batch.drawn(0)
-                    engine.search_from(choices, trial, _at(strategy, subject.own), _seed_of(FAMILY, self.seed))
+                    search_from(choices, trial, at(strategy, subject.own), _seed_of(IN_BULK, self.seed))
                     if trial.failure is not before:
                         return
                 return
-
-
-def _families(subject: Subject) -> dict[str, tuple[SearchStrategy[Case], float]]:
-    """The families of cases. Where parameters vary, half of each family have the defaults, the rest share the other values."""
-    found = families(subject.oracle)
-    if not subject.other_values:
-        return found
-    values = [subject.own, *subject.other_values]
-    there = [{name: _at(s, v) for name, (s, _) in families(subject.at(v).oracle).items()} for v in values]
-    return {name: (_half(*(each[name] for each in there)), share) for name, (_, share) in found.items()}
-
-
-def _at(strategy: SearchStrategy[Case], parameters: Mapping[str, float]) -> SearchStrategy[Case]:
-    return strategy.map(lambda case: case.beside(parameters))
-
-
-def _half(first: SearchStrategy[Case], *others: SearchStrategy[Case]) -> SearchStrategy[Case]:
-    """A strategy for which half of the cases come from the first, the simplest, and the rest from all others."""
-
-    @st.composite
-    def drawn(draw: st.DrawFn) -> Case:
-        k = draw(st.integers(0, 2 * len(others) - 1))
-        return draw(first if k < len(others) else others[k - len(others)])
-
-    return drawn()
 
 
 def _most(share: float, profile: str) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from random import Random
-from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.control import BuildContext
@@ -22,6 +21,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.evidence import Measurement
 from verify.laws.surroundings import borrowed, seed_all
+from verify.trial.stored import Drawn
 from verify.trial.trial import Trial
 
 SETTINGS = settings(
@@ -38,31 +38,11 @@ SETTINGS = settings(
 Failure = tuple[Case, Measurement | Misbehaviour]
 """A case that breaks the law, and what was measured there."""
 
-Choices = tuple[int | str | bool | float | bytes, ...]
-"""The choices of a strategy, in order."""
-
 UNSTEERED_CASES = 10
 """Cases that the engine draws before the search follows strains, or mutates drawn cases."""
 
 CACHE_SIZE = 128
 """Cached searches: of all families of some candidates."""
-
-
-class Drawn(NamedTuple):
-    """A case, with the choices by which its strategy made it."""
-
-    case: Case
-    choices: Choices
-
-
-def search(trial: Trial, cases: Iterable[Drawn], strategy: SearchStrategy[Case], seed: str) -> None:
-    """Has the trial examine the drawn cases, with random numbers `borrowed`. The first that breaks the law is shrunk."""
-    for found in cases:
-        seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
-        trial.examine(found.case)
-        if trial.failure is not None:
-            search_from(found.choices, trial, strategy, seed)
-            return
 
 
 def drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callable[[Case], float] | None = None) -> list[Drawn]:
@@ -83,7 +63,7 @@ def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callabl
     found: list[Drawn] = []
 
     def collect(case: Case, data: ConjectureData) -> None:
-        found.append(Drawn(case, data.choices))
+        found.append(Drawn(case, choices_to_bytes(data.choices)))
         if strain is not None:
             data.target_observations["strain"] = strain(case)
 
@@ -91,9 +71,9 @@ def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callabl
     return found
 
 
-def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
-    """Shrinks the case that these choices make. Most choices that the engine tries make a case that was examined before, since a small case
-    uses few of the bytes: the trial examines each case once.
+def search_from(choices: bytes, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
+    """Shrinks the case that these serialized choices make. Most choices that the engine tries make a case that was examined before, since a
+    small case uses few of the bytes: the trial examines each case once.
     """
     given, known, broken = StoredChoices(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
@@ -136,13 +116,13 @@ def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[
 class StoredChoices(ExampleDatabase):
     """Passes these choices to the engine as a stored failure that is not shrunk yet, so that it starts from them."""
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, choices: bytes) -> None:
         self.choices, self.least = choices, b""
 
     def fetch(self, key: bytes) -> Iterator[bytes]:
         """The choices, under any key."""
         if key.endswith(b".secondary"):
-            yield choices_to_bytes(self.choices)
+            yield self.choices
 
     def save(self, key: bytes, value: bytes) -> None:
         """Keeps the last of the counterexamples that the engine finds, each simpler than the one before."""
