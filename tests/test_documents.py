@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from documented import README, ROOT, WIDTH, blocks
@@ -294,12 +297,19 @@ ADAPTERS |= {
     "verify.traced.aten": "torch",
 }
 """The modules that import what only an extra brings."""
+SERVER_ONLY = "verify.campaign.server_cleanup"
+"""Sets up the process that imports it: without Ctrl-C and garbage collection, and in a process group of its own."""
 
 
 @pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning:dask.config")
 @pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning:distributed.config")
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(verify.__path__, "verify.") if not m.name.endswith("__main__")])
 def test_docstrings_run_and_every_module_says_what_it_is_for(name):
+    if name == SERVER_ONLY:
+        text = Path(importlib.util.find_spec(name).origin).read_text(encoding="utf-8")
+        assert ast.get_docstring(ast.parse(text))
+        assert ">>>" not in text
+        return
     if name in ADAPTERS:
         pytest.importorskip(ADAPTERS[name], reason=f"{ADAPTERS[name]} is not installed: tox -e {ADAPTERS[name]}")
     module = importlib.import_module(name)

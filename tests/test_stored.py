@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -141,28 +139,3 @@ def test_a_counterexample_is_shrunk_from_a_stored_case_as_from_a_drawn_one():
 def test_what_would_be_read_as_something_else_is_not_packed(value):
     with pytest.raises(TypeError, match="is not packed"):
         packed(Case(values={"W": np.ones((1, 1)), "x": value}, family="a test"))
-
-
-LISTS = """
-import sys
-import numpy as np
-
-def f(scores, y):
-    with open({file!r}, "a") as loaded:
-        loaded.write(f"{{'hypothesis' in sys.modules}}\\n")
-    e = np.exp(scores - scores.max(1, keepdims=True))
-    p, rows = e / e.sum(1, keepdims=True), np.arange(len(y))
-    loss = -np.log(p[rows, y]).mean()
-    p[rows, y] -= 1
-    return loss, p / len(y)
-"""
-
-
-def test_a_second_small_check_loads_no_hypothesis(tmp_path):
-    told = tmp_path / "loaded"
-    (tmp_path / "listing.py").write_text(LISTS.format(file=str(told)), encoding="utf-8")
-    command = [sys.executable, "-m", "verify", "check", "listing.py:f", "--loss", "softmax_cross_entropy", "--profile", "quick", "--quiet"]
-    for is_loaded in (True, False):
-        told.unlink(missing_ok=True)
-        subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
-        assert set(told.read_text(encoding="utf-8").split()) == {str(is_loaded)}
