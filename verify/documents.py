@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +90,8 @@ def _short(message: str) -> str:
 @cache
 def validator(kind: str = "report") -> Draft202012Validator:
     """The validator of one kind of `reports/schema.json`."""
+    from importlib.resources import files
+
     from jsonschema import Draft202012Validator, FormatChecker  # where a document is read, and nowhere else
 
     schema: dict[str, Any] = json.loads((files("verify.reports") / "schema.json").read_text(encoding="utf-8"))

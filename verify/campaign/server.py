@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import multiprocessing
 import os
 import platform
@@ -20,9 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from verify import disk_cache
 from verify.campaign import channel, leftovers
-from verify.profiles import DRAWN
 from verify.storage import folder
 
 if TYPE_CHECKING:
@@ -31,43 +30,25 @@ if TYPE_CHECKING:
 
 def prepare(losses: Collection[str] | None = None, *, stored: bool = False) -> None:
     """Starts the server that workers are forked from: it does their imports while this process still does its own. Imports that only some
-    `losses` need are left out, where the losses are known not to need them. For those of the `CORE` it imports numba. `stored` says that
-    the profile is one whose cases are stored.
+    `losses` need are left out, where the losses are known not to need them; `stored` says that the profile is one whose cases are stored.
     """
-    new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
-    drawn = stored and losses is not None and all(disk_cache.has([DRAWN, loss]) for loss in losses)
-    of_core, of_pairs = losses is not None and CORE in losses, losses is None or "none" in losses
-    _preloaded[:] = [
-        CLEANUP,
-        *(KERNELS if of_core else ()),
-        *JUDGING_MODULES,
-        *(ENGINE if not drawn else ()),
-        *(FORMULAS if new else ()),
-        *(PAIR_MODULES if of_pairs else ()),
-    ]
+    _requested[REQUESTED] = json.dumps({"losses": None if losses is None else sorted(losses), "stored": stored})
     context()
 
 
-CLEANUP = "verify.campaign.server_cleanup"
+PRELOADED = ["verify.campaign.server_cleanup", "verify.campaign.preloading"]
 CORE = "core"
 """Stands for all losses of the built-in core."""
-KERNELS = ("verify.candidates.numba_ready",)
-"""numba takes a second to import, in each worker unless the server has imported it; each candidate of the core has its own workers."""
-JUDGING_MODULES = ("verify.campaign.executor", "verify.campaign.judging")
-FORMULAS = ("verify.oracle.compiler",)
-"""sympy takes half a second. Formulas of shipped specs are cached, so that it is needed only where they are new; a user's file imports it
-itself.
-"""
-ENGINE = ("verify.trial.families", "verify.trial.engine")
-"""Hypothesis takes a tenth of a second."""
-PAIR_MODULES = ("verify.campaign.pair_judging",)
-"""Modules for candidates without a spec."""
+REQUESTED = "VERIFY_REQUESTED"
+"""The environment variable that tells the server what it is for."""
 
-_preloaded = [CLEANUP, *JUDGING_MODULES, *ENGINE]
+_requested: dict[str, str] = {}
 
 
 def remember(losses: Iterable[str]) -> None:
     """Records that these losses have been judged: the formulas of shipped ones are cached by then."""
+    from verify import disk_cache  # it loads what finds out versions, which the server need not wait for
+
     for loss in losses:
         if ".py" not in loss:
             disk_cache.plain(["asked", loss], lambda: True)
@@ -100,7 +81,7 @@ among themselves and with the next run. A cache set up by the user is left alone
 
 
 def _settings() -> dict[str, str]:
-    return SERVER if "JAX_COMPILATION_CACHE_DIR" in os.environ else SERVER | JAX
+    return SERVER | _requested | ({} if "JAX_COMPILATION_CACHE_DIR" in os.environ else JAX)
 
 
 @contextmanager
@@ -211,7 +192,7 @@ else:
         """The multiprocessing context: workers are forked by the server, which is started if it does not run."""
         leftovers.own_sockets()
         found = _Context()
-        found.set_forkserver_preload(_preloaded)
+        found.set_forkserver_preload(PRELOADED)
         with _environment(_settings()), _deaf(), _somewhere():
             forkserver.ensure_running()
         return found
