@@ -9,7 +9,12 @@ INTERRUPTED = 130
 def main() -> None:
     """Runs the command and exits with its code."""
     try:
-        from verify.cli import main as command
+        from verify import streams
+        from verify.commands import early
+
+        streams.prepare()
+        early.begin(sys.argv[1:])
+        from verify.cli import main as command  # with what reads the command line
 
         command()
     except KeyboardInterrupt:

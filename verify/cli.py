@@ -10,7 +10,6 @@ from importlib import import_module
 
 import click
 
-from verify import streams
 from verify.commands.codes import ENDED_BY, EPILOG, INTERNAL_ERROR, INTERRUPTED, WRONG_USAGE
 from verify.errors import SchedulerLostError, UsageError, unknown
 from verify.library_errors import PYTHON_NO_THREAD
@@ -22,7 +21,6 @@ NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 def main() -> None:
     """Runs the command and exits with its code. Wrong use prints a sentence, not a traceback."""
-    streams.prepare()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verify.commands import options
+from verify.commands.early import start
 from verify.errors import seconds
 from verify.evidence import Verdict
-from verify.profiles import PROFILES, are_stored
+from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
 from verify.report.options import all_of, no_progress
 
@@ -43,12 +44,7 @@ shared = all_of(
 def prepare(*, in_process: bool, losses: Sequence[str] | None = None, profile: str | None = None, seed: int | None = None) -> None:
     """Starts the workers' server while this process does its own imports: each takes half a second or more."""
     if not in_process:
-        from verify.campaign import process_group
-        from verify.campaign.server import prepare, quiet
-
-        process_group.adopt()
-        quiet()
-        prepare(losses, stored=are_stored(profile, seed))
+        start(losses, profile, seed)
 
 
 def judge(
