@@ -66,3 +66,33 @@ def test_what_the_hint_says_varies_it():
     assert (report.verdict, lines) == (Verdict.BROKEN, [])
     report, lines = told(pair, inputs={"x": "n", name: declared})
     assert (report.verdict, lines) == (Verdict.BROKEN, [])
+
+
+class Leaky:
+    """Right at its default only."""
+
+    def forward(self, x, alpha=0.1):
+        self.x = x
+        return np.where(x > 0, x, alpha * x)
+
+    def backward(self, dout):
+        return dout * np.where(self.x > 0, 1.0, 0.1)
+
+
+def leaky(x, alpha=0.1):
+    return np.where(x > 0, x, alpha * x), x
+
+
+LAYERS = {
+    "an object": Leaky,
+    "a forward with its backward": Candidate(forward=leaky, backward=lambda dout, x: dout * np.where(x > 0, 1.0, 0.1)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_those_of_a_layer_are_told_too(name):
+    report, (line,) = told(LAYERS[name], at=X)
+    assert report.verdict is Verdict.HOLDS
+    assert line.startswith("alpha is judged at its default, 0.1, alone: name alpha in the example (at), with another number")
+    report, lines = told(LAYERS[name], at={"x": X, "alpha": 0.3})
+    assert (report.verdict, lines) == (Verdict.BROKEN, [])

@@ -88,6 +88,11 @@ class Arguments:
         ranges = {name: "positive" if number > 0 else "real" for name, number in self.defaults.items()}
         return tuple(DEFAULT.format(name, number, ranges[name]) for name, number in self.defaults.items())
 
+    @property
+    def layer_default_notes(self) -> tuple[str, ...]:
+        """The same of a layer, whose arguments vary only where all of them are declared, with its upstream gradient."""
+        return tuple(LAYER_DEFAULT.format(name, number) for name, number in self.defaults.items())
+
     def at(self, dtype: str) -> dict[str, Any]:
         """The example with its real numbers in this dtype, and all else unchanged."""
         return {name: in_dtype(a, dtype) for name, a in self.values.items()}
@@ -323,6 +328,7 @@ DEFAULT = (
     '{0} is judged at its default, {1!r}, alone: --inputs "{0}: | {2}" (inputs=) would vary it, with {0} in the example (at) too, where '
     "one is given"
 )
+LAYER_DEFAULT = "{0} is judged at its default, {1!r}, alone: name {0} in the example (at), with another number, to judge it there"
 RUNNING = ("running_", "moving_", "num_batches")
 """Beginnings of the usual names of running statistics."""
 MAX_ARGUMENTS = 8

@@ -103,10 +103,12 @@ def layered(
         layer, own, named = found
         return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
-    if isinstance(there, Candidate):
-        found = _of_pair(there, at, wrt)
-    else:
-        found = of_object(there, at) or layer_of(f, Example(at), dtype, single=single)
+    written = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at)
+    if written is not None:
+        layer, own, named = written
+        candidate, example = _stated(layer, own, named, v, upstream)
+        return replace(candidate, beside=(*candidate.beside, *own.layer_default_notes)), example
+    found = None if isinstance(there, Candidate) else layer_of(f, Example(at), dtype, single=single)
     if found is None:
         return None
     layer, own, named = found

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,7 +178,7 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
     )
     mine = {"x": inputs.values["x"]} if inputs.alone else _by_name(inputs, at_names)
     named = {**mine, **example}
-    return layer, arguments_of(lambda **_: None, Example(named)), named
+    return layer, replace(arguments_of(lambda **_: None, Example(named)), defaults=inputs.defaults), named
 
 
 def _with(example: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
