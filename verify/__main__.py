@@ -17,7 +17,9 @@ def main() -> None:
         from verify.cli import main as command  # with what reads the command line
 
         command()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not any(isinstance(e, KeyboardInterrupt) for e in (error, error.__cause__)):  # 3.11 wraps one that comes while a class is made
+            raise
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     finally:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -31,10 +32,10 @@ def main() -> None:
         click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
-        click.echo("interrupted", err=True)
-        name = str(error.__cause__ or error)
-        sys.exit(ENDED_BY + signal.Signals[name] if name in signal.Signals.__members__ else INTERRUPTED)
+        _end_interrupted(error)
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made
+            _end_interrupted(error.__cause__)
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
             sys.exit(WRONG_USAGE)
@@ -47,6 +48,13 @@ def main() -> None:
         click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{_shown(traceback.format_exc())}", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_interrupted(error: BaseException) -> NoReturn:
+    """Exits with the code of the signal that is named by the error, or with that of Ctrl-C."""
+    click.echo("interrupted", err=True)
+    name = str(error.__cause__ or error)
+    sys.exit(ENDED_BY + signal.Signals[name] if name in signal.Signals.__members__ else INTERRUPTED)
 
 
 def _lacking(error: BaseException) -> str | None:

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from verify import UsageError, storage
+from verify.__main__ import main as script
 from verify.campaign import configuration, reuse, witness
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
@@ -137,6 +138,30 @@ main()
 def test_the_script_looks_for_no_garbage_when_it_ends():
     done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, encoding="utf-8", check=True)
     assert done.stdout.endswith("True\n")
+
+
+class Interrupts:
+    """A part of a class, of which Ctrl-C comes while the class is made."""
+
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+
+
+def makes_a_class(*_, **__):
+    type("Interrupted", (), {"name": Interrupts()})
+
+
+@pytest.mark.parametrize("where", ["verify.commands.early.start", "verify.cli.main", "verify.cli.cli.main"])
+def test_an_interrupt_while_a_class_is_made_is_one(monkeypatch, capsys, where):
+    monkeypatch.setattr("sys.argv", ["verify", "check", "nowhere.py:f"])
+    monkeypatch.setattr("verify.streams.prepare", lambda: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr("verify.commands.early.start", lambda *_: None)
+    monkeypatch.setattr(where, makes_a_class)
+    with pytest.raises(SystemExit) as ended:
+        script()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_the_script_tells_the_version(verify):

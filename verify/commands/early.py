@@ -5,7 +5,6 @@ be seen in it at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from verify.profiles import are_stored
 
@@ -17,10 +16,14 @@ def begin(arguments: Sequence[str]) -> None:
     """Starts the server for `verify check` with these arguments, which the command itself reads and checks later. Where they are wrong, or
     the server cannot be started, the command says so.
     """
-    if arguments[:1] == ["check"] and ELSEWHERE.isdisjoint(arguments):
-        with suppress(Exception):
-            seed = _given(arguments, "--seed")
-            start([_given(arguments, "--loss") or "none"], _given(arguments, "--profile"), None if seed is None else int(seed))
+    if arguments[:1] != ["check"] or not ELSEWHERE.isdisjoint(arguments):
+        return
+    try:
+        seed = _given(arguments, "--seed")
+        start([_given(arguments, "--loss") or "none"], _given(arguments, "--profile"), None if seed is None else int(seed))
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made
+            raise
 
 
 def start(losses: Sequence[str] | None, profile: str | None, seed: int | None) -> None:
