@@ -134,7 +134,7 @@ class Derived:
             drawn[name] = self._drawn(strategy, _seed_of(name, seed), _most(share, profile), watch)
             yield name, drawn[name]
         if all(len(cases) <= UNSTEERED_CASES for cases in drawn.values()):  # others depend on the candidate
-            stored.keep(subject, profile, seed, drawn)
+            subject.once(f"kept {profile} {seed}", lambda: stored.keep(subject, profile, seed, drawn))
 
     def _strategies(self) -> dict[str, tuple[SearchStrategy[Case], float]]:
         from verify.trial.families import families_of  # loads Hypothesis
