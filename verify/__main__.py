@@ -18,7 +18,9 @@ def main() -> None:
 
         command()
     except (KeyboardInterrupt, RuntimeError) as error:
-        if not any(isinstance(e, KeyboardInterrupt) for e in (error, error.__cause__)):  # 3.11 wraps one that comes while a class is made
+        from verify.errors import interrupt_in
+
+        if interrupt_in(error) is None:
             raise
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

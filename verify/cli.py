@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from verify.commands.codes import ENDED_BY, EPILOG, INTERNAL_ERROR, INTERRUPTED, WRONG_USAGE
-from verify.errors import SchedulerLostError, UsageError, unknown
+from verify.errors import SchedulerLostError, UsageError, interrupt_in, unknown
 from verify.library_errors import PYTHON_NO_THREAD
 from verify.storage import DISK_FULL
 
@@ -34,8 +34,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as error:
         _end_interrupted(error)
     except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made
-            _end_interrupted(error.__cause__)
+        if (interrupt := interrupt_in(error)) is not None:
+            _end_interrupted(interrupt)
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
             sys.exit(WRONG_USAGE)

@@ -26,6 +26,11 @@ class SchedulerLostError(Exception):
     """
 
 
+def interrupt_in(error: BaseException) -> KeyboardInterrupt | None:
+    """The interrupt that an error is, or was made of: Python 3.11 wraps one that comes while a class is made. None for other errors."""
+    return next((e for e in (error, error.__cause__) if isinstance(e, KeyboardInterrupt)), None)
+
+
 class _Short(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
         """A number of thousands of digits by its size: Python refuses to print it."""

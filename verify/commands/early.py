@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from verify.errors import interrupt_in
 from verify.profiles import are_stored
 
 ELSEWHERE = {"--in-process", "--help", "-h"}
@@ -22,7 +23,7 @@ def begin(arguments: Sequence[str]) -> None:
         seed = _given(arguments, "--seed")
         start([_given(arguments, "--loss") or "none"], _given(arguments, "--profile"), None if seed is None else int(seed))
     except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made
+        if interrupt_in(error) is not None:
             raise
 
 
