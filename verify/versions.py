@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
-from importlib import metadata
 
 DISTRIBUTION = "verify-gradients"
 """The name of this distribution."""
@@ -15,8 +17,24 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
     return {name: found for name in distributions if (found := _version(name)) is not None}
 
 
+def installed(distributions: Iterable[str]) -> list[str]:
+    """What differs between versions of these distributions: the names of their folders of metadata, which are listed in a tenth of the time
+    that it takes to load what reads them; the versions of those that have no such folder.
+    """
+    folders: dict[str, list[str]] = {name.replace("-", "_"): [] for name in distributions}
+    for path in sys.path:
+        with suppress(OSError):
+            for entry in os.listdir(path or os.curdir):
+                if entry.endswith((".dist-info", ".egg-info")) and (name := entry.partition("-")[0].lower()) in folders:
+                    folders[name].append(entry)
+    missing = versions(name.replace("_", "-") for name, found in folders.items() if not found)
+    return sorted([*(entry for found in folders.values() for entry in found), *map("==".join, missing.items())])
+
+
 @lru_cache(maxsize=256)
 def _version(name: str) -> str | None:
+    from importlib import metadata  # with a parser of mail
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from verify import disk_cache
 from verify.campaign import preloading
 from verify.campaign.preloading import ENGINE, FORMULAS, JUDGING_MODULES, KERNELS, PAIR_MODULES, needed
+from verify.campaign.server import REQUESTED
 from verify.profiles import DRAWN
 
 
@@ -58,3 +61,15 @@ def test_all_that_is_named_is_there():
     for name in (*KERNELS, *JUDGING_MODULES, *ENGINE, *FORMULAS, *PAIR_MODULES):
         __import__(name)
         assert name in sys.modules
+
+
+NEEDLESS = ("hypothesis", "importlib.metadata", "sympy", "verify.traced.problem")
+
+
+def test_what_is_not_needed_for_a_known_loss_is_not_loaded(home):
+    requested = json.dumps({"losses": ["multiclass_hinge"], "stored": True})
+    code = "import verify.campaign.preloading, sys; print(*sys.modules)"
+    env = os.environ | {REQUESTED: requested, "PYTHONWARNDEFAULTENCODING": ""}
+    loaded = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True, encoding="utf-8").stdout
+    assert "verify.campaign.judging" in loaded.split()
+    assert not {*loaded.split()} & {*NEEDLESS}
