@@ -25,8 +25,8 @@ BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
 """The folder of numpy and scipy: an environment may borrow them from another one."""
 LIBRARIES = (*(BESIDE + library + os.sep for library in ("numpy", "scipy", "torch", "jax", "jaxlib")), OWN)
 """Paths of code that is never part of a formula."""
-ASKING = OWN + "campaign" + os.sep
-"""The path of the code that has candidates called."""
+ASKING = OWN + os.path.join("traced", "record.py")
+"""The path of the code that runs what is recorded: beyond it are frames of whoever asks, none of a candidate."""
 BITS = {"float64": 24, "float32": 12}
 """By dtype, the significant bits of a constant that is taken as exact: longer ones were rounded before the code got them."""
 ROUNDINGS = 64.0
