@@ -125,6 +125,29 @@ def test_who_only_loads_a_module_is_not_asked_again(monkeypatch, name, value, ti
     assert asked == [asked[0]] * times
 
 
+def test_the_outer_of_two_blocks_asks_again(monkeypatch):
+    """Names are compared once: behind all that was asked in it."""
+    asked, forgotten, looks, pi = [], [], [], math.pi
+    stands = process_globals.Before.stands
+    monkeypatch.setattr(process_globals.Before, "stands", lambda self, **how: (looks.append(1), stands(self, **how))[1])
+
+    def inner():
+        asked.append(math.pi)
+        if len(asked) == 2:
+            monkeypatch.setattr(math, "pi", 3)
+        return math.pi
+
+    def outer():
+        return [process_globals.undisturbed(inner, lambda: forgotten.append("inner")) for _ in range(3)]
+
+    assert process_globals.undisturbed(outer, lambda: forgotten.append("outer")) == [pi] * 3
+    assert asked == [pi, pi, 3, pi, pi, pi]
+    assert forgotten == ["outer"]
+    looks.clear()
+    process_globals.undisturbed(outer)
+    assert len(looks) <= 2
+
+
 def test_who_drops_a_module_as_it_loads_another_is_asked_again(monkeypatch):
     asked = []
 

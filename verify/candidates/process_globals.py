@@ -233,9 +233,12 @@ def stood(before: Before) -> bool:
 def undisturbed(ask: Callable[[], T], forget: Callable[[], object] = lambda: None) -> T:
     """The result of `ask`, a block in which only the suite and the candidate run. Names are compared once, afterwards. If they changed,
     they are restored, `forget` drops what the suite computed and cached meanwhile, and `ask` runs again with comparisons around each call.
+    Within another such block nothing is compared: that is done behind it.
     """
+    if _watch.trusted:
+        return ask()
     still = _watch.alone and not _watch.latest.loads()  # or the suite has loaded what it needs
-    before, outer, _watch.trusted = _watch.latest if still else now(), _watch.trusted, True
+    before, _watch.trusted = _watch.latest if still else now(), True
     try:
         return _not_misled(before, ask)
     except _Misled:
@@ -243,7 +246,7 @@ def undisturbed(ask: Callable[[], T], forget: Callable[[], object] = lambda: Non
         forget()
         return ask()
     finally:
-        _watch.trusted = outer
+        _watch.trusted = False
 
 
 def others_run() -> None:
