@@ -167,12 +167,12 @@ def test_careful_code_has_its_own_roundings_and_inputs():
 
     x, u = np.array([1.01]), 2.0**-24
     record = recorded_code(power, [x], u=u)
-    own, moved = (values(record, x[:, None], np.full(1, off), u)[0] for off in (0.0, 2.0**-16))
+    own, moved = (values(record, x[:, None], np.full((1, 1), off), u)[0] for off in (0.0, 2.0**-16))
     assert 40 * u <= own.careful / own.size <= 60 * u
     assert 40 * 2.0**-16 <= moved.careful / own.size <= 60 * 2.0**-16
     assert own.radius == moved.radius <= 1e-13
     record = recorded_code(lambda x: np.maximum(x[0], 0), [x], u=u)
-    (one,), (both,) = (values(record, x[:, None], np.full(1, off), u)[1] for off in (0.0, 2.0))
+    (one,), (both,) = (values(record, x[:, None], np.full((1, 1), off), u)[1] for off in (0.0, 2.0))
     assert one != both
 
 

@@ -12,7 +12,7 @@ from verify import Verdict, as_test, check, prove
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.laws import LAWS
-from verify.pair.properties import properties, unless_given_up
+from verify.pair.properties import unless_given_up
 from verify.problem.sampling import DRAWS, keeping, shown
 from verify.tape.tape import Builder
 from verify.traced.cleanup import tidy_all
@@ -148,8 +148,8 @@ def test_how_a_candidate_behaves_is_broken_wherever_it_shows(law):
     example = {"t": np.array([[0.25, 0.75]])}
     case = Case(values={"t": np.array([[0.5, 0.75]])}, family="near", differentiated=("t",))
     broken, held = (Measurement(evidence=(Evidence(measured=measured, allowed=0.0),)) for measured in (1.0, 0.0))
-    assert unless_given_up(law, properties(example), case, broken, lambda _: held) is broken
-    assert unless_given_up("gradient", properties(example), case, broken, lambda _: held).undecided
+    assert unless_given_up(law, example, case, broken, lambda _: held) is broken
+    assert unless_given_up("gradient", example, case, broken, lambda _: held).undecided
 
 
 class Keeper:

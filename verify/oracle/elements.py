@@ -25,6 +25,8 @@ Floats = NDArray[np.floating]
 Runs = tuple[Formula, Run, Run]
 """A formula, its run at the point, and its run over the inputs that careful code may have."""
 
+Pattern = frozenset[tuple[Hashable, tuple[tuple[int, ...], ...]]]
+"""For each element its key and, switch by switch, the possible pieces."""
 Line = tuple[Formula, Callable[[arb], list[Ball]], arb]
 """A formula, its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
 
@@ -121,8 +123,8 @@ class Elements:
         return f, f.follow(e.inputs(at)), f.follow(e.seen(at, radii), self._roundoff)
 
     @property
-    def pattern(self) -> frozenset[tuple[Hashable, tuple[tuple[int, ...], ...]]]:
-        """The active pieces: for each element its key and, switch by switch, the possible pieces."""
+    def pattern(self) -> Pattern:
+        """The active pieces."""
         return frozenset((e.key, tuple(map(tuple, fat.possible.values()))) for e, (_, _, fat) in zip(self.elements, self.runs, strict=True))
 
     def value(self) -> tuple[arb, float, float, float]:

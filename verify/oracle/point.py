@@ -17,7 +17,7 @@ import numpy as np
 from flint import arb, arb_series
 from numpy.typing import NDArray
 
-from verify.oracle.elements import ORDER, Elements, Line
+from verify.oracle.elements import ORDER, Elements, Line, Pattern
 from verify.oracle.formula import Formula
 from verify.oracle.penalty import Groups, Weights
 from verify.oracle.subdifferential import Subdifferential
@@ -70,7 +70,7 @@ class Point:
     _known: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
-    def pattern(self) -> Hashable:
+    def pattern(self) -> Pattern:
         """The active pieces."""
         return self.data.pattern
 

@@ -26,14 +26,14 @@ def properties(example: Mapping[str, Any]) -> dict[str, Shown]:
 
 
 def unless_given_up(
-    law: str, known: Mapping[str, Shown], case: Case, found: Measurement, measure: Callable[[Case], Measurement]
+    law: str, example: Mapping[str, Any], case: Case, found: Measurement, measure: Callable[[Case], Measurement]
 ) -> Measurement:
     """The law's measurement; undecided, with the property that the candidate needs, if it is broken at the case and holds at a similar one
-    that has the properties exactly.
+    that has the properties of the example exactly.
     """
     if LAWS[law].of_behaviour or all(e.strain <= 1 for e in found.evidence):
         return found
-    lost = {name: p for name, p in known.items() if not p.exactly(np.asarray(case[name]))}
+    lost = {name: p for name, p in properties(example).items() if not p.exactly(np.asarray(case[name]))}
     if not lost:
         return found
     there = case.but(**{name: in_dtype(p.restored(np.asarray(case[name])), np.asarray(case[name]).dtype.name) for name, p in lost.items()})

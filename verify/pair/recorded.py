@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from math import inf, isfinite
 
@@ -16,13 +17,15 @@ from verify.diagnosis import Diagnosis
 from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
+from verify.laws.paths import there
+from verify.laws.surroundings import borrowed, seed_all
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
 from verify.pair.laws import JUMPS_THERE, MEASURES
 from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, NEAR, Start, places
-from verify.pair.properties import for_other_signs, properties, unless_given_up
-from verify.pair.screened import screened, there
+from verify.pair.properties import for_other_signs, unless_given_up
+from verify.pair.screened import look_ahead, screened
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair, direction
 from verify.pair.trial import LOOKED_AT
@@ -33,8 +36,12 @@ from verify.trial import Derived, Result, Trial, Watch
 
 BESIDE = (1, 2, 3)
 """Seeds of points near the example."""
+AHEAD = 64
+"""Cases at which the truth is computed together: nearly all of profile quick and `ci`, whose search is over in a second or two."""
 SMALL = 2000
-"""Operations of code that balls evaluate in a few milliseconds."""
+"""Operations of code whose value balls compute as fast as double precision with radii does. Its gradient takes them two or three times as
+long.
+"""
 FEW, LARGE = 6, 300
 """Number of cases for laws along lines on code that takes other branches at nearly every point, and the number of operations from which
 on this applies: such code is recorded anew at each point, which takes a tenth of a second where torch decomposes an operator, such as
@@ -68,17 +75,31 @@ class RecordedPair(Derived):
     """The cases of a law along lines."""
 
     def search(self, trial: Trial) -> None:
-        """Searches each family by itself."""
+        """Searches each family by itself, with the truth known beforehand at the first cases of all."""
         if self.alone:
             trial.examine(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
-        else:
-            super().search(trial)
+            return
+        with borrowed(), np.errstate(all="ignore"):
+            ahead = partial(look_ahead, self.name, self.subject, partial(self._ahead, trial.watch))
+            process_globals.undisturbed(ahead, self.subject.forget_all)
+        super().search(trial)
+
+    def _ahead(self, watch: Watch) -> Iterator[Case]:
+        """The first cases, each of which is announced; all are drawn before."""
+        cases = (drawn.case for _, family in [*self._families(watch)] for drawn in family)
+        few = self.law.along_lines and self.subject.once("turns", self._turns)
+        for case in islice(cases, FEW if few else AHEAD):
+            seed_all()
+            watch(case, drawn=True)
+            yield case
 
     def measure(self, case: Case) -> Measurement:
         """Measures the law; if the case lacks a property of the example, at a case that has it. Raises Misbehaviour if code that breaks the
         law no longer computes what was recorded.
         """
-        found = unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
+        found = process_globals.undisturbed(
+            lambda: unless_given_up(self.name, self.at.values, case, self._measured(case), self._measured), self.subject.forget_all
+        )
         if not self.confirmed and judge([found]) is Verdict.BROKEN:
             changed = self.subject.oracle.code.changed(case.values)
             if changed is not None:
@@ -140,12 +161,12 @@ class RecordedPair(Derived):
         return record.tape.operations >= LARGE and not any(record.holds([values[name] for name in code.names]) for values in beside)
 
     def _screened(self, case: Case) -> Measurement | None:
-        """The measurement in double precision; not for small code if the strain is shown, since its exact digits are cheap."""
+        """The measurement in double precision; not for the value of small code, whose exact digits are as cheap."""
         try:
-            if self.law.of_arithmetic and self._operations(case) <= SMALL:
+            if self.name == "value" and self._operations(case) <= SMALL:
                 return None
             with np.errstate(all="ignore"):
-                found = process_globals.undisturbed(lambda: screened(self.name, self.subject, case), self.subject.forget_all)
+                found = screened(self.name, self.subject, case)
         except (NotTraced, OutOfRange, Misbehaviour):
             return None
         if found is not None and found.evidence:

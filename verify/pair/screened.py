@@ -9,33 +9,38 @@ Unexplained answers, ties, and cases that the radii leave open are undecided her
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Answer
+from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.difference import coarse, direction, moved
+from verify.errors import NoGPUError
 from verify.evidence import Evidence, Measurement
-from verify.laws import Subject
+from verify.laws import OutOfRange, Subject
 from verify.laws.best_step import GARBAGE
 from verify.laws.crossing import NO_KINK
+from verify.laws.descent import EXPONENTS as DOWNHILL
 from verify.laws.formula import MAX_ALLOWANCE
 from verify.laws.gradient import input_of
-from verify.laws.line import through
+from verify.laws.line import Line, through
+from verify.laws.paths import moved_by_careful_code, there
 from verify.oracle import InstanceOracle
+from verify.problem import Values
 from verify.rounding import BEYOND_BEST_STEP, SLACK, WINDOW, ulps
-from verify.traced import Code
-from verify.traced.approximate import Approximate, ApproximateGradient
+from verify.traced import Code, NotTraced, ahead
+from verify.traced.approximate import Approximate
 
 Floats = NDArray[np.floating]
 
-EXPONENTS = frozenset((0, 1, 2, 3, 4, 6, 8, 9, 12, 15, 16, 20))
-"""Exponents of the steps h = 2^-k for differences: those of all laws, or steps between them."""
+EXPONENTS = (0, 1, 2, 3, 4, 8, 9, 12, 16, 20)
+"""Exponents of the steps h = 2^-k for differences: those of all laws, or steps beside them, some of them neighbours, as an order needs."""
 ON_A_KINK, OFF_KINKS = "on a kink", "not on a kink"
 
 
@@ -45,25 +50,14 @@ def screened(law: str, subject: Subject, case: Case) -> Measurement | None:
     return None if asked is None else asked(subject, case)
 
 
-def there(subject: Subject, case: Case) -> ApproximateGradient:
-    """The approximate slopes at a case."""
-    code, oracle = _code(subject)
-    return code.approximate_gradient(case.values, _moved(oracle, case))
-
-
 def _code(subject: Subject) -> tuple[Code, InstanceOracle]:
     code: Code = subject.oracle.code
     return code, subject.named
 
 
-def _moved(oracle: InstanceOracle, case: Case) -> NDArray[np.float64]:
-    """The relative amount by which careful code may have moved each number: softmax is shifted by the greatest one."""
-    return np.asarray(oracle.roundings(case.values) * oracle.u, np.float64)
-
-
-def _values(subject: Subject, case: Case, points: Floats) -> tuple[Approximate, list[object]]:
+def _values(subject: Subject, case: Case, points: NDArray[np.float64]) -> tuple[Approximate, list[object]]:
     code, oracle = _code(subject)
-    found, patterns = code.approximate_values(case.values, points, _moved(oracle, case))
+    found, patterns = ahead.values_along(code, case.values, points, moved_by_careful_code(oracle, case))
     return found, [*patterns]
 
 
@@ -73,7 +67,7 @@ def _finite(answer: Answer) -> bool:
 
 def _value(subject: Subject, case: Case) -> Measurement | None:
     value = subject.raw_answer(case).value
-    approximate, _ = _values(subject, case, case.x.reshape(1, -1))
+    approximate, _ = _values(subject, case, case.x.reshape(1, -1).astype(np.float64))
     if not approximate.explains(np.array([value])):
         return None
     expected = float(approximate.value[0])
@@ -122,24 +116,48 @@ def _membership(subject: Subject, case: Case) -> Measurement | None:
     return None if there(subject, case).kinked else Measurement(undecided=OFF_KINKS)
 
 
-class _Along:
-    """A line through a case: the approximate truth on its ladder, and the candidate's answers, computed once for all laws."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Steps:
+    """Steps along a line, and all `points` that are asked: its start, the ends ahead of it, and those behind it."""
 
-    def __init__(self, subject: Subject, case: Case, d: Floats) -> None:
+    line: Line
+    lengths: list[float]
+    points: list[Floats]
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """The points in rows."""
+        return np.array([p.ravel() for p in self.points], np.float64)
+
+
+def _steps(subject: Subject, case: Case, d: Floats, *, downhill: bool) -> _Steps:
+    """The steps from a case: downhill only ahead, those of `descent`; else those of all other laws, and the tiny one of `best-step`."""
+
+    def found() -> _Steps:
         line = through(subject, case, d)
+        steps = line.steps(*(DOWNHILL if downhill else EXPONENTS))
+        points = [line.case.x, *(x for _, x, _ in steps)]
+        if not downhill:
+            garbage = moved(line.case.x, line.d, GARBAGE)
+            points += [x for _, _, x in steps] + ([] if garbage is None else [garbage])
+        return _Steps(line=line, lengths=[h for h, _, _ in steps], points=points)
+
+    return _code(subject)[0].once(("steps", case.key, d.tobytes(), downhill), found)
+
+
+class _Along:
+    """The approximate truth at steps along a line, and the candidate's answers, computed once for all laws."""
+
+    def __init__(self, subject: Subject, steps: _Steps) -> None:
+        line = steps.line
+        self.steps = steps.lengths
         self.direction = np.ravel(line.d).astype(np.float64)
         self.d = np.abs(self.direction)
-        steps = [(h, a, b) for h, a, b in line.rungs if -round(np.log2(h)) in EXPONENTS]
-        points = [line.case.x, *(x for _, ahead, behind in steps for x in (ahead, behind))]
-        garbage = moved(line.case.x, line.d, GARBAGE)
-        points += [] if garbage is None else [garbage]
-        self.steps = [h for h, _, _ in steps]
         answer = line.here
-        values = [answer.value, *(line.value(x) for x in points[1:])]
+        self.values = np.array([answer.value, *(line.value(x) for x in steps.points[1:])])
         here = there(subject, line.case)
         self.gradient, self.kinked = here.gradient, here.kinked
-        self.approximate, self.patterns = _values(subject, line.case, np.array([p.ravel() for p in points], np.float64))
-        self.values = np.array(values)
+        self.approximate, self.patterns = _values(subject, line.case, steps.rows)
         self.slopes = np.ravel(answer.gradient).astype(np.float64)
         self.explained = _finite(answer) and self.approximate.explains(self.values)
 
@@ -180,7 +198,7 @@ class _Along:
 
     def rise(self, h: float) -> tuple[float, float]:
         """D⁺(h) of the true loss, and its error bound."""
-        k = 1 + 2 * self.steps.index(h)
+        k = 1 + self.steps.index(h)
         rise = float(self.approximate.value[k] - self.approximate.value[0]) / h
         return rise, float(self.approximate.radius[k] + self.approximate.radius[0]) / h
 
@@ -203,7 +221,7 @@ class _Along:
 
     def evidence(self, h: float, *, slope: bool) -> Evidence:
         """The forward difference at a step of the ladder against the true one; with `slope` against the slope, whose error counts then."""
-        k, careful = 1 + 2 * self.steps.index(h), self.approximate.careful
+        k, careful = 1 + self.steps.index(h), self.approximate.careful
         measured, allowed = float(self.off[0] + self.off[k]) / h, 2 * SLACK * float(max(careful[0], careful[k])) / h
         if slope:
             measured, allowed = measured + self.slope_off[0], allowed + self.slope_off[1]
@@ -216,15 +234,16 @@ class _Along:
         return Evidence(measured=measured, allowed=allowed, magnitude=self.size, where=told)
 
 
-def _along(subject: Subject, case: Case, d: Floats) -> _Along:
-    return _code(subject)[0].once(("along", case.key, d.tobytes()), lambda: _Along(subject, case, d))
+def _along(subject: Subject, case: Case, d: Floats, *, downhill: bool = False) -> _Along:
+    steps = _steps(subject, case, d, downhill=downhill)
+    return _code(subject)[0].once(("along", case.key, d.tobytes(), downhill), lambda: _Along(subject, steps))
 
 
 def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurement | None]:
     """A law on differences along the direction that the case draws; with `slope` also on their limit."""
 
     def asked(subject: Subject, case: Case) -> Measurement | None:
-        along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
+        along = _along(subject, case, _own_direction(subject, case))
         if slope and along.kinked:
             return Measurement(undecided=ON_A_KINK)
         if not along.explained or not along.steps or (slope and not along.slopes_explained):
@@ -235,24 +254,37 @@ def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurem
     return asked
 
 
+def _own_direction(_: Subject, case: Case) -> Floats:
+    """The direction that the case draws."""
+    return direction(case.seed, case.x.shape, case.dtype)
+
+
 def _crossing(subject: Subject, case: Case) -> Measurement | None:
     """The law `crossing`, if other pieces are active at the end of a step than at its start."""
-    along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
+    along = _along(subject, case, _own_direction(subject, case))
     if not along.explained:
         return None
-    turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + 2 * k] != along.patterns[0]]
+    turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + k] != along.patterns[0]]
     found = tuple(along.evidence(h, slope=False) for h in turned)
     return Measurement(evidence=found, undecided=None if any(e.sees for e in found) else NO_KINK) if not turned or found else None
+
+
+def _downhill(subject: Subject, case: Case) -> Floats | None:
+    """−g, rounded; None on a kink, and where g may be 0."""
+    here, g = there(subject, case), subject.raw_answer(case).gradient
+    if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(g) - 16 * here.gradient.careful.reshape(g.shape)) <= 0:
+        return None
+    return coarse(-g.astype(np.float64), case.dtype)
 
 
 def _descent(subject: Subject, case: Case) -> Measurement | None:
     """The law `descent` along −g, right or not: at the steps after which the true loss has fallen by half of what the slope predicts.
     Otherwise sup f'' ≥ 2(D⁺(h) − f') must show that the step is longer than the law demands.
     """
-    here, g = there(subject, case), subject.raw_answer(case).gradient
-    if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(g) - 16 * here.gradient.careful.reshape(g.shape)) <= 0:
+    d = _downhill(subject, case)
+    if d is None:
         return None
-    along = _along(subject, case, coarse(-g.astype(np.float64), case.dtype))
+    along = _along(subject, case, d, downhill=True)
     slope = along.slope
     if along.kinked or not along.explained or not slope < 0:
         return None
@@ -279,3 +311,31 @@ ASKED: dict[str, Callable[[Subject, Case], Measurement | None]] = {
     "crossing": _crossing,
     "descent": _descent,
 }
+
+Way = Callable[[Subject, Case], Floats | None]
+WAYS: dict[str, Way] = {"own direction": _own_direction, "downhill": _downhill}
+ALONG = {**dict.fromkeys(("enclosure", "order", "best-step", "crossing"), "own direction"), "descent": "downhill"}
+"""The laws along lines, each with the direction of these."""
+NO_POINTS = np.empty((0, 0))
+
+
+def look_ahead(law: str, subject: Subject, cases: Callable[[], Iterable[Case]]) -> None:
+    """Has the truth known at these cases, and along the lines from there that the law asks about."""
+    for way in dict.fromkeys(("", ALONG.get(law, ""))):
+        subject.once(f"looked ahead {way}", partial(_look_ahead, subject, cases, WAYS.get(way)))
+
+
+def _look_ahead(subject: Subject, cases: Callable[[], Iterable[Case]], way: Way | None) -> None:
+    ahead.look_ahead(_code(subject)[0], _asked(subject, cases(), way))
+
+
+def _asked(subject: Subject, cases: Iterable[Case], way: Way | None) -> Iterator[tuple[Values, NDArray[np.float64], NDArray[np.float64]]]:
+    """What will be asked for at the cases, or along a line from each."""
+    oracle = subject.named
+    for case in cases:
+        with suppress(NotTraced, OutOfRange, Misbehaviour, NoGPUError):
+            if way is None:
+                yield case.values, moved_by_careful_code(oracle, case), NO_POINTS
+            elif (d := way(subject, case)) is not None:
+                steps = _steps(subject, case, d, downhill=way is _downhill)
+                yield steps.line.case.values, moved_by_careful_code(oracle, steps.line.case), steps.rows

@@ -14,7 +14,7 @@ from verify.evidence import Measurement
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
-from verify.pair.properties import properties, unless_given_up
+from verify.pair.properties import unless_given_up
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
 from verify.trial import Trial, Watch
@@ -47,7 +47,7 @@ class Estimated:
 
     def measure(self, case: Case) -> Measurement:
         """Measures the law; if the case lacks a property of the example, at a case that has it."""
-        return unless_given_up(self.law, properties(self.at.values), case, self._measured(case), self._measured)
+        return unless_given_up(self.law, self.at.values, case, self._measured(case), self._measured)
 
     def _measured(self, case: Case) -> Measurement:
         """Measures the law. Away from the given point a candidate may refuse: its domain may end there."""

@@ -53,7 +53,7 @@ def _swept(run: Run, all_: Wide, possible: Mapping[int, list[int]], starts: Sequ
     found, a = WideAdjoints(tape.size, n, u), Vectors(n, u)
     for lane, (register, sign) in enumerate(starts):
         found.values[register, lane], found.sizes[register, lane] = sign, 1.0
-        found.counts[register] = 1
+        found.counts[register, lane], found.reached[register] = 1, True
 
     def gather(r: Registers) -> Wide:
         return all_[r][..., None].spread((*r.shape, n))

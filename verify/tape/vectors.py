@@ -387,7 +387,9 @@ def _pieces(i: Instruction) -> list[tuple[Registers, int]]:
 
 @dataclass
 class WideAdjoints:
-    """The sums of adjoints at each register, with radii and with the rounding errors of the additions."""
+    """The sums of adjoints at each register, with radii and with the rounding errors of the additions. A summand that is 0, up to
+    underflow, is not counted, so that a point has the same radii whichever others are swept with it: adding it errs by no more than itself.
+    """
 
     registers: int
     points: int
@@ -396,29 +398,40 @@ class WideAdjoints:
     radii: Floats = field(init=False)
     sizes: Floats = field(init=False)
     counts: NDArray[np.intp] = field(init=False)
+    """Those that are not 0."""
+    reached: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         self.values, self.radii, self.sizes = (np.zeros((self.registers, self.points)) for _ in range(3))
-        self.counts = np.zeros(self.registers, np.intp)
+        self.counts, self.reached = np.zeros((self.registers, self.points), np.intp), np.zeros(self.registers, bool)
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:  # noqa: ARG002  # sizes are those of the parts
         """Adds a summand to each of these registers."""
-        size = np.abs(parts.value)
+        size, radius = np.abs(parts.value), parts.radius
+        counted = (size > 0) | (radius > UNDERFLOWN)
+        if not counted.all():
+            radius = np.where(counted, radius, 2 * radius)
         distinct = len(set(registers.tolist())) == len(registers)
-        for store, part in ((self.values, parts.value), (self.radii, parts.radius), (self.sizes, size)):
+        stores: tuple[tuple[NDArray[Any], NDArray[Any]], ...] = (
+            (self.values, parts.value),
+            (self.radii, radius),
+            (self.sizes, size),
+            (self.counts, counted),
+        )
+        for store, part in stores:
             if distinct:
                 store[registers] += part
             else:
                 np.add.at(store, registers, part)
-        np.add.at(self.counts, registers, 1)
+        self.reached[registers] = True
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
         """Which of these registers have an adjoint."""
-        return np.asarray(self.counts[registers] > 0)
+        return np.asarray(self.reached[registers])
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
         """The sums."""
-        counts, value = self.counts[registers][..., None], self.values[registers]
+        counts, value = self.counts[registers], self.values[registers]
         radius = self.radii[registers] * (1 + 2 * counts * U)
         if (counts > 1).any():
             of_many = (counts - 1) * self.u * (1 + 2 * counts * self.u) * self.sizes[registers]

@@ -39,6 +39,10 @@ class Approximate:
         """An upper bound of the distance of the answers from the truth."""
         return np.asarray(np.abs(answer - self.value) + self.radius)
 
+    def at(self, points: slice) -> Approximate:
+        """These of the numbers."""
+        return Approximate(value=self.value[points], radius=self.radius[points], careful=self.careful[points], size=self.size[points])
+
     def explains(self, answer: Floats) -> bool:
         """Whether careful code may give this answer: certainly, and without any slack."""
         return bool(np.all(self.off(answer) <= self.careful))
@@ -56,16 +60,29 @@ class ApproximateGradient:
     lines: frozenset[tuple[Hashable, int]]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Located:
+    """A place at which code is recorded: the `inputs` of its record, the share of its size by which careful code may be `off` in each, and
+    the unit roundoff `u` of its dtype.
+    """
+
+    record: Record
+    place: Hashable
+    inputs: Floats
+    off: Floats
+    u: float
+
+
 def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[Approximate, list[Hashable]]:
-    """The values at the points `inputs` (inputs, n), each of which careful code may have `moved` by this share of its size; and the active
-    pieces at each point.
+    """The values at the points `inputs` (inputs, n), each of which careful code may have `moved` by a share of its size (inputs, n); and
+    the active pieces at each point.
     """
     tape, output = record.tape, record.output
     most = max(1, MOST_NUMBERS // (2 * tape.size))
     found, patterns = [], list[Hashable]()
     for first in range(0, inputs.shape[1], most):
         part = inputs[:, first : first + most]
-        n, lanes = part.shape[1], _exact_and_careful(tape, part, moved, u)
+        n, lanes = part.shape[1], _exact_and_careful(tape, part, moved[:, first : first + most], u)
         terms = _terms(tape, output)
         size = np.sum([gross * np.abs(lanes.values[r, :n]) for r, gross in terms], axis=0)
         careful = lanes.radii[output, n:] + gamma(ADDED, u) * size
@@ -75,24 +92,30 @@ def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[App
     return Approximate(value=value, radius=radius, careful=careful, size=size), patterns
 
 
-def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> ApproximateGradient:
-    """Of one point, inputs (inputs,)."""
-    tape, output = record.tape, record.output
-    lanes = _exact_and_careful(tape, inputs[:, None], moved, u)
+def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> list[ApproximateGradient]:
+    """The slopes at each of the points, (inputs, n)."""
+    tape, output, n = record.tape, record.output, inputs.shape[1]
+    lanes = _exact_and_careful(tape, inputs, moved, u)
     found, kinked = vectors.slopes(lanes, output)
-    value, (radius, may_err) = found.value[:, 0], found.radius.T
+    value, radius, may_err = found.value[:, :n].T, found.radius[:, :n].T, found.radius[:, n:].T
     size = np.abs(value)
-    careful = np.sum(may_err) + gamma(ADDED, u) * size  # an entry may be computed from the others
-    gradient = Approximate(value=value, radius=radius, careful=careful, size=size)
-    return ApproximateGradient(gradient=gradient, kinked=bool(kinked[1]), pattern=_pattern(lanes, 1), lines=_taken(tape, lanes, 1))
+    careful = np.sum(may_err, axis=1, keepdims=True) + gamma(ADDED, u) * size  # an entry may be computed from the others
+    return [
+        ApproximateGradient(
+            gradient=Approximate(value=value[k], radius=radius[k], careful=careful[k], size=size[k]),
+            kinked=bool(kinked[n + k]),
+            pattern=_pattern(lanes, n + k),
+            lines=_taken(tape, lanes, n + k),
+        )
+        for k in range(n)
+    ]
 
 
 def _exact_and_careful(tape: Tape, inputs: Floats, moved: Floats, u: float) -> vectors.Lanes:
     """All registers at exact inputs (inputs, n), and then at the same n points again, with the radii of careful code in a dtype of unit
-    roundoff `u`, which may have `moved` each input by so much of its size. One run costs half of what two do.
+    roundoff `u`, which may have `moved` each input by so much of its size, (inputs, n). One run costs half of what two do.
     """
-    exact = np.zeros_like(inputs)
-    both, radii = np.concatenate([inputs, inputs], axis=1), np.concatenate([exact, moved[:, None] * np.abs(inputs)], axis=1)
+    both, radii = np.concatenate([inputs, inputs], axis=1), np.concatenate([np.zeros_like(inputs), moved * np.abs(inputs)], axis=1)
     return vectors.run(tape, both, radii, np.repeat([vectors.U, u], inputs.shape[1]))
 
 

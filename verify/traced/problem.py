@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -20,8 +20,7 @@ from verify.spec.loss import Claims
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import SourceLine, Tape
-from verify.traced import approximate
-from verify.traced.approximate import Approximate, ApproximateGradient
+from verify.traced.approximate import ApproximateGradient, Located, denoted
 from verify.traced.float32_constants import explained, has_digits
 from verify.traced.gap import Written, agree, apart, arithmetic, slopes, strayed, tape_of, written
 from verify.traced.instability import Origin, origin
@@ -29,6 +28,7 @@ from verify.traced.record import Record, as_run, as_written, balls, is_recorded,
 from verify.traced.recorder import BITS, NotTraced
 
 T = TypeVar("T")
+
 
 KEPT = 16
 """Cached records: each is as large as everything that the code computes."""
@@ -152,47 +152,34 @@ class Code:
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The cached approximate truth or answer at a point, computed for the first law that needs it."""
         if question not in self._approximate:
-            self._approximate[question] = answer()
-            _kept(self._approximate, ABOUT)
+            self.keep(question, answer())
         found: T = self._approximate[question]
         return found
 
-    def approximate_gradient(self, values: Values, moved: NDArray[np.float64]) -> ApproximateGradient:
-        """The slopes in double precision with error radii; careful code may have `moved` each variable by at most this share of its size.
-        Raises NotTraced.
+    def keep(self, question: Hashable, answer: object) -> None:
+        """Caches the answer of `once`."""
+        self._approximate[question] = answer
+        _kept(self._approximate, ABOUT)
+
+    def is_known(self, question: Hashable) -> bool:
+        """Whether `once` has an answer."""
+        return question in self._approximate
+
+    def place(self, values: Values) -> Hashable:
+        """A key, equal for values with the same bits."""
+        return self._place(values)[1]
+
+    def located(self, values: Values, moved: NDArray[np.float64]) -> Located:
+        """The record at these values, and its inputs; careful code may have `moved` each variable by at most this share of its size. Raises
+        NotTraced.
         """
-
-        def answer() -> ApproximateGradient:
-            record, _ = self.record(values)
-            return approximate.slopes(record, *self._floats(given, record, moved), self._unit(given))
-
         given, place = self._place(values)
-        return self.once(("slopes", place), answer)
-
-    def approximate_values(
-        self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]
-    ) -> tuple[Approximate, list[Hashable]]:
-        """The values in double precision with error radii, and the active pieces, at `points` (n, variables), from the record at these
-        `values`: unknown where the code takes other branches. Raises NotTraced.
-        """
-
-        def answer() -> tuple[Approximate, list[Hashable]]:
-            record, _ = self.record(values)
-            inputs, off = self._floats(given, record, moved)
-            many = np.repeat(inputs[:, None], len(points), axis=1)
-            many[: points.shape[1]] = points.T
-            return approximate.values(record, many, off, self._unit(given))
-
-        given, place = self._place(values)
-        return self.once(("values", place, points.tobytes()), answer)
-
-    def _floats(self, given: list[Any], record: Record, moved: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """All inputs of a record, and the relative error that each may have: a guard may be left out."""
+        record, _ = self.record(values)
         inputs = np.array([float(x) for x in _inputs(given, record)])
         off = np.zeros(len(inputs))
         off[: len(moved)] = moved
-        off[len(inputs) - len(record.guards) :] = 1.0
-        return inputs, off
+        off[len(inputs) - len(record.guards) :] = 1.0  # a guard may be left out
+        return Located(record=record, place=place, inputs=inputs, off=off, u=self._unit(given))
 
     def is_near(self, values: Values, there: ApproximateGradient) -> float | None:
         """The radius, relative to the size of the gradient, within which the gradient's code denotes the true one; None where that needs
@@ -200,20 +187,34 @@ class Code:
         """
         given, _ = self._place(values)
         records, tape = self._gradient_records(given)
-        lines = {(tape.places[r].instruction.line, truth) for r, truth in records[0].decided.items() if r in tape.places}
-        seen = there.lines | lines
-        if self._exactly < EXACTLY or not seen <= self._met:
-            self._met |= seen
+        taken = self.taken(values, there)
+        if self._exactly < EXACTLY or not taken <= self._met:
+            self._met |= taken
             self._exactly += 1
             return None
-        inputs, _ = self._floats(given, records[0], np.zeros(0))
-        value, radius = approximate.denoted(tape, inputs)
+        value, radius = denoted(tape, np.array([float(x) for x in _inputs(given, records[0])]))
         due = there.gradient
         if len(value) != len(due.value) or not np.all(np.abs(value - due.value) <= radius + due.radius):
             return None
         size = float(np.max(np.abs(due.value), initial=0.0))
         width = float(np.max(radius + due.radius, initial=0.0))
         return width / size if size > 0 and width <= NEAR * size else None
+
+    def taken(self, values: Values, there: ApproximateGradient) -> frozenset[Hashable]:
+        """The pieces that are taken on each line of the loss's code, and the branches; off kinks also those of the gradient's, which is not
+        recorded on one for any law. Raises NotTraced.
+        """
+        given, place = self._place(values)
+        return self.once(("taken", place), lambda: there.lines.union(self._branches(values, given, smooth=not there.kinked)))
+
+    def _branches(self, values: Values, given: list[Any], *, smooth: bool) -> Iterator[Hashable]:
+        record, _ = self.record(values)
+        codes = [(record, record.tape)]
+        if smooth and self._gradient is not None:
+            (first, *_), tape = self._gradient_records(given)
+            codes.append((first, tape))
+        for code, tape in codes:
+            yield from ((tape.places[r].instruction.line, truth) for r, truth in code.decided.items() if r in tape.places)
 
     def as_run(self, values: Values) -> tuple[Record, NDArray[np.float64]]:
         """The loss's code as the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""

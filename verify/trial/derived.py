@@ -14,7 +14,7 @@ from verify.cases import Case
 from verify.cases.case import IN_BULK
 from verify.cases.shrinking import shrunk
 from verify.evidence import Measurement
-from verify.laws import LAWS, Law, Subject
+from verify.laws import LAWS, Law, Subject, paths
 from verify.laws.surroundings import borrowed, seed_all
 from verify.oracle import Truth
 from verify.profiles import PROFILES
@@ -73,6 +73,9 @@ class Derived:
     profile: str = "quick"
     seed: int = 0
     part: bulk.SearchPart = bulk.WHOLE_SEARCH
+
+    def __post_init__(self) -> None:
+        paths.forget(self.subject)
 
     @property
     def name(self) -> str:
