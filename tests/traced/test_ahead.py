@@ -87,6 +87,7 @@ def test_a_large_record_is_evaluated_in_parts(monkeypatch):
     ahead.look_ahead(code, [({"x": x}, OFF, np.empty((0, 0))) for x in POINTS])
     assert runs == [8, 8]  # the last, alone, is left to who asks for it
     monkeypatch.setattr(ahead, "MOST_NUMBERS", size)
+    monkeypatch.setattr(Code, "located", None)  # whose inputs would take room
     ahead.look_ahead(alone, [({"x": x}, OFF, np.empty((0, 0))) for x in POINTS])
     assert len(runs) == 2
 

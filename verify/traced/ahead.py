@@ -17,8 +17,8 @@ from verify.traced.problem import Code
 from verify.traced.record import Record
 from verify.traced.recorder import NotTraced
 
-MOST_NUMBERS = 1 << 20
-"""Numbers of one evaluation at several places: with more, each place takes as long as alone."""
+MOST_NUMBERS = 1 << 19
+"""Numbers of one evaluation at several places: with more, each place takes as long as alone, and what is held takes room."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -47,9 +47,12 @@ def look_ahead(code: Code, asked: Iterable[tuple[Values, Floats, Floats]]) -> No
     along: dict[Record, dict[Hashable, tuple[Located, Floats]]] = defaultdict(dict)
     for values, moved, points in asked:
         with suppress(NotTraced):
+            size = 2 * code.record(values)[0].tape.size
+            if size > MOST_NUMBERS:
+                continue
             there = code.located(values, moved)
             slopes[there.record][_of_slopes(there.place)] = there
-            if len(points):
+            if len(points) and size * len(points) <= MOST_NUMBERS:
                 along[there.record][_of_values(there.place, points)] = there, points
     for record, places in slopes.items():
         _answer(code, places, _slopes, record.tape.size)
