@@ -77,6 +77,23 @@ def test_comparisons_and_what_joins_them():
         assert floats.run(tape, [[left], [right]])[tape.outputs, 0] == expected
 
 
+@pytest.mark.parametrize(("left", "right"), [(-1.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.0)])
+def test_above_is_open_where_both_numbers_are_one(left, right):
+    """Either side may be taken there."""
+    tape = recorded(lambda b, x: b.where(b.above(x[0], x[1]), 1, 0), [(2,)])
+    expected, tied = left > right, left == right
+    with precision():
+        run, near = (enclose.run(tape, [arb(left, r), arb(right)]) for r in (0, 2))
+        assert run.open == ([int(tape.outputs)] if tied else [])
+        assert tied or run.registers[tape.outputs] == expected
+        assert near.open == [int(tape.outputs)]
+    lanes = vectors.run(tape, [[left], [right]])
+    assert (lanes.radii[tape.outputs, 0] > 0) == tied
+    assert tied or lanes.values[tape.outputs, 0] == expected
+    assert vectors.run(tape, [[left], [right]], 2.0).radii[tape.outputs, 0] >= 0.5
+    assert floats.run(tape, [[left], [right]])[tape.outputs, 0] == expected
+
+
 TRUTHS = (True, False, None)
 
 

@@ -381,6 +381,7 @@ ROWS = (
             ("le", np.less_equal, lambda x, y: True if x <= y else False if x > y else None),
             ("gt", np.greater, lambda x, y: True if x > y else False if x <= y else None),
             ("ge", np.greater_equal, lambda x, y: True if x >= y else False if x < y else None),
+            ("above", np.greater, lambda x, y: True if x > y else False if x < y else None),
             ("and", np.logical_and, lambda x, y: False if x is False or y is False else None if x is None or y is None else True),
             ("or", np.logical_or, lambda x, y: True if x is True or y is True else None if x is None or y is None else False),
         )
@@ -413,5 +414,5 @@ ROWS = (
 )  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {row.name: row for row in ROWS}
-COMPARISONS = {"lt", "le", "gt", "ge"}
-"""Comparisons of two numbers; the others combine truth values."""
+COMPARISONS = {"lt", "le", "gt", "ge", "above"}
+"""Comparisons of two numbers; the others combine truth values. `above` is `gt`, but open where both numbers are one."""

@@ -325,7 +325,7 @@ def _surely(i: Instruction, ins: Sequence[Wide]) -> tuple[NDArray[np.bool_], NDA
         less, equal = x.value < y.value, x.value == y.value
         apart = np.abs(y.value - x.value) * (1 - 2 * U) > reach
         exact = reach == 0
-        holds = np.where(exact, less if i.op in ("lt", "gt") else less | equal, apart & less)
+        holds = np.where(exact, less if i.op in ("lt", "gt", "above") else less | equal, apart & less)
         fails = np.where(exact, ~less if i.op in ("lt", "gt") else ~(less | equal), apart & ~less)
         return holds, ~fails
     sure, perhaps = zip(*((x.value == 1, (x.value == 1) | (x.radius > 0)) for x in ins), strict=True)

@@ -193,13 +193,9 @@ class Recorder:
             return found
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
-        b = self.b
-        b.line = self.line
-        open_ = b.lt(self.hole, 0)
-        base: Registers = b.or_(b.gt(low, high), b.and_(b.not_(b.lt(low, high)), open_))
-        if not flipped.any():
-            return base
-        return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+        self.b.line = self.line
+        base: Registers = self.b.above(low, high)
+        return np.asarray(np.where(flipped, self.b.not_(base), base), np.intp) if flipped.any() else base
 
     def _above_one(self, x: Registers, y: Registers) -> Registers | None:
         """The truth value of x > y for an extreme and one of the numbers that it was chosen from; None for other numbers."""
