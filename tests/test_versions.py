@@ -28,24 +28,38 @@ def place(tmp_path, monkeypatch):
 def test_another_version_is_told_apart(place, before, after):
     (place / "another-2.0.dist-info").mkdir()
     (place / before).mkdir()
-    found = versions.installed(["some-library"])
+    found = versions.metadata_folders(["some-library"])
     (place / before).rename(place / after)
-    assert (found, versions.installed(["some-library"])) == ([before], [after])
+    assert (found, versions.metadata_folders(["some-library"])) == ([before], [after])
+
+
+def test_the_first_on_the_path_counts_once(place, monkeypatch):
+    """It is imported; a folder that is there twice changes nothing."""
+    first, second = place / "first", place / "second"
+    for folder, version in ((first, "1.0"), (second, "2.0")):
+        (folder / f"some_library-{version}.dist-info").mkdir(parents=True)
+
+    def found(*path):
+        monkeypatch.setattr(sys, "path", [*map(str, path)])
+        return versions.metadata_folders(["some-library"])
+
+    assert found(first, second) == found(first, first) == ["some_library-1.0.dist-info"]
+    assert found(second, first) == ["some_library-2.0.dist-info"]
 
 
 def test_a_distribution_without_a_folder_of_its_name_is_asked_for_its_version(place, monkeypatch):
     monkeypatch.setattr(metadata, "version", {"dotted-name": "3.1"}.get)
     versions._version.cache_clear()
     try:
-        assert versions.installed(["dotted-name"]) == ["dotted-name==3.1"]
+        assert versions.metadata_folders(["dotted-name"]) == ["dotted-name==3.1"]
     finally:
         versions._version.cache_clear()
 
 
 def test_nothing_is_told_of_what_is_not_installed(place):
-    assert versions.installed(["some-library-that-is-not-there"]) == []
+    assert versions.metadata_folders(["some-library-that-is-not-there"]) == []
 
 
 def test_ours_are_found_in_this_environment():
-    found = versions.installed(["numpy", "python-flint", "verify-gradients"])
+    found = versions.metadata_folders(["numpy", "python-flint", "verify-gradients"])
     assert [entry.partition("-")[0] for entry in found] == ["numpy", "python_flint", "verify_gradients"]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from verify.folders import folder
-from verify.versions import installed
+from verify.versions import metadata_folders
 
 T = TypeVar("T")
 Key = Sequence[Any]
@@ -134,7 +134,9 @@ def _digest() -> str:
     """A digest of Python, the libraries and the suite's files, each by its size and time of change: reading them all would take as long as
     computing much of what is cached.
     """
-    return hashlib.sha256(json.dumps([sys.version, installed(LIBRARIES), [*_sources(Path(__file__).parent)]]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([sys.version, metadata_folders(LIBRARIES), [*_sources(Path(__file__).parent)]]).encode()).hexdigest()[
+        :16
+    ]
 
 
 def _sources(home: Path) -> Iterator[tuple[str, int, int]]:

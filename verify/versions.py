@@ -17,18 +17,20 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
     return {name: found for name in distributions if (found := _version(name)) is not None}
 
 
-def installed(distributions: Iterable[str]) -> list[str]:
+def metadata_folders(distributions: Iterable[str]) -> list[str]:
     """What differs between versions of these distributions: the names of their folders of metadata, which are listed in a tenth of the time
     that it takes to load what reads them; the versions of those that have no such folder.
     """
-    folders: dict[str, list[str]] = {name.replace("-", "_"): [] for name in distributions}
+    wanted, found = {name.replace("-", "_"): name for name in distributions}, dict[str, list[str]]()
     for path in sys.path:
+        here: dict[str, list[str]] = {}
         with suppress(OSError):
             for entry in os.listdir(path or os.curdir):
-                if entry.endswith((".dist-info", ".egg-info")) and (name := entry.partition("-")[0].lower()) in folders:
-                    folders[name].append(entry)
-    missing = versions(name.replace("_", "-") for name, found in folders.items() if not found)
-    return sorted([*(entry for found in folders.values() for entry in found), *map("==".join, missing.items())])
+                if entry.endswith((".dist-info", ".egg-info")) and (name := entry.partition("-")[0].lower()) in wanted:
+                    here.setdefault(name, []).append(entry)
+        found = here | found  # the first on the path is the one that is imported
+    others = versions(name for key, name in wanted.items() if key not in found)
+    return sorted([*(entry for folders in found.values() for entry in folders), *map("==".join, others.items())])
 
 
 @lru_cache(maxsize=256)

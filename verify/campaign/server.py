@@ -47,7 +47,7 @@ _requested: dict[str, str] = {}
 
 def remember(losses: Iterable[str]) -> None:
     """Records that these losses have been judged: the formulas of shipped ones are cached by then."""
-    from verify import disk_cache  # it loads what finds out versions, which the server need not wait for
+    from verify import disk_cache  # which the server need not wait for
 
     for loss in losses:
         if ".py" not in loss:
