@@ -8,6 +8,7 @@ import pytest
 from verify import Verdict, check
 from verify.tape import vectors
 from verify.traced import Code, NotTraced, ahead
+from verify.trial import engine
 
 RNG = np.random.default_rng(5)
 DATA = RNG.normal(size=(6, 4))
@@ -82,11 +83,11 @@ def test_one_evaluation_is_enough_where_one_record_holds(monkeypatch):
 def test_a_large_record_is_evaluated_in_parts(monkeypatch):
     code, alone = codes(smooth)
     size = code.record({"x": POINTS[0]})[0].tape.size
-    monkeypatch.setattr(ahead, "MOST_NUMBERS", 4 * size)
+    monkeypatch.setattr(ahead, "MOST_TOGETHER", 4 * size)
     runs = counted(monkeypatch)
     ahead.look_ahead(code, [({"x": x}, OFF, np.empty((0, 0))) for x in POINTS])
     assert runs == [8, 8]  # the last, alone, is left to who asks for it
-    monkeypatch.setattr(ahead, "MOST_NUMBERS", size)
+    monkeypatch.setattr(ahead, "MOST_TOGETHER", size)
     monkeypatch.setattr(Code, "located", None)  # whose inputs would take room
     ahead.look_ahead(alone, [({"x": x}, OFF, np.empty((0, 0))) for x in POINTS])
     assert len(runs) == 2
@@ -133,3 +134,15 @@ def test_a_law_by_itself_looks_ahead_to_its_lines(monkeypatch, law, lines):
     along = sum(len(points) > 0 for *_, points in seen)
     assert len(seen) - along == result.cases
     assert result.cases / 2 * lines <= along <= result.cases * lines
+
+
+def test_no_more_is_drawn_than_is_looked_ahead_to(monkeypatch):
+    """What is broken at once waits for no long search to be drawn."""
+    drawn = []
+    draw = engine.drawn
+    monkeypatch.setattr(engine, "drawn", lambda *a: (drawn.append(a[2]), draw(*a))[1])
+    for profile, families in (("quick", 7), ("deep", 1)):
+        drawn.clear()
+        (result,) = check(lambda w: (hinge(w)[0], 2 * hinge(w)[1]), at=POINTS[4], laws=("gradient",), profile=profile).results
+        assert result.verdict is Verdict.BROKEN
+        assert len(drawn) == families

@@ -79,16 +79,18 @@ class RecordedPair(Derived):
         if self.alone:
             trial.examine(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
             return
-        with borrowed(), np.errstate(all="ignore"):
-            ahead = partial(look_ahead, self.name, self.subject, partial(self._ahead, trial.watch))
-            process_globals.undisturbed(ahead, self.subject.forget_all)
+        few = self.law.along_lines and self.subject.once("turns", self._turns)
+        with borrowed():
+            drawn = (drawn.case for _, family in self._families(trial.watch) for drawn in family)
+            cases = partial(self._announced, [*islice(drawn, FEW if few else AHEAD)], trial.watch)
+            with np.errstate(all="ignore"):
+                process_globals.undisturbed(partial(look_ahead, self.name, self.subject, cases), self.subject.forget_all)
         super().search(trial)
 
-    def _ahead(self, watch: Watch) -> Iterator[Case]:
-        """The first cases, each of which is announced; all are drawn before."""
-        cases = (drawn.case for _, family in [*self._families(watch)] for drawn in family)
-        few = self.law.along_lines and self.subject.once("turns", self._turns)
-        for case in islice(cases, FEW if few else AHEAD):
+    @staticmethod
+    def _announced(cases: Sequence[Case], watch: Watch) -> Iterator[Case]:
+        """The cases, each as it is looked ahead to."""
+        for case in cases:
             seed_all()
             watch(case, drawn=True)
             yield case

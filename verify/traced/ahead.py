@@ -17,7 +17,7 @@ from verify.traced.problem import Code
 from verify.traced.record import Record
 from verify.traced.recorder import NotTraced
 
-MOST_NUMBERS = 1 << 19
+MOST_TOGETHER = 1 << 19
 """Numbers of one evaluation at several places: with more, each place takes as long as alone, and what is held takes room."""
 
 Q = TypeVar("Q")
@@ -48,11 +48,11 @@ def look_ahead(code: Code, asked: Iterable[tuple[Values, Floats, Floats]]) -> No
     for values, moved, points in asked:
         with suppress(NotTraced):
             size = 2 * code.record(values)[0].tape.size
-            if size > MOST_NUMBERS:
+            if size > MOST_TOGETHER:
                 continue
             there = code.located(values, moved)
             slopes[there.record][_of_slopes(there.place)] = there
-            if len(points) and size * len(points) <= MOST_NUMBERS:
+            if len(points) and size * len(points) <= MOST_TOGETHER:
                 along[there.record][_of_values(there.place, points)] = there, points
     for record, places in slopes.items():
         _answer(code, places, _slopes, record.tape.size)
@@ -63,7 +63,7 @@ def look_ahead(code: Code, asked: Iterable[tuple[Values, Floats, Floats]]) -> No
 def _answer(code: Code, questions: Mapping[Hashable, Q], answers: Callable[[Sequence[Q]], Sequence[A]], size: int) -> None:
     """Answers the new ones of these questions, each of which takes so many numbers, unless one has to be answered alone."""
     new = [(question, asked) for question, asked in questions.items() if not code.is_known(question)]
-    most = max(1, MOST_NUMBERS // size)
+    most = max(1, MOST_TOGETHER // size)
     for k in range(0, len(new), most):
         part = new[k : k + most]
         if len(part) > 1:

@@ -29,7 +29,6 @@ from verify.traced.recorder import BITS, NotTraced
 
 T = TypeVar("T")
 
-
 KEPT = 16
 """Cached records: each is as large as everything that the code computes."""
 OPERATIONS = 40_000
@@ -175,7 +174,7 @@ class Code:
         """
         given, place = self._place(values)
         record, _ = self.record(values)
-        inputs = np.array([float(x) for x in _inputs(given, record)])
+        inputs = _floats(given, record)
         off = np.zeros(len(inputs))
         off[: len(moved)] = moved
         off[len(inputs) - len(record.guards) :] = 1.0  # a guard may be left out
@@ -192,7 +191,7 @@ class Code:
             self._met |= taken
             self._exactly += 1
             return None
-        value, radius = denoted(tape, np.array([float(x) for x in _inputs(given, records[0])]))
+        value, radius = denoted(tape, _floats(given, records[0]))
         due = there.gradient
         if len(value) != len(due.value) or not np.all(np.abs(value - due.value) <= radius + due.radius):
             return None
@@ -220,7 +219,7 @@ class Code:
         """The loss's code as the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
         given, _ = self._place(values)
         found = as_run(self.f, given, self.variables)
-        return found, np.array([float(x) for x in _inputs(given, found)])
+        return found, _floats(given, found)
 
     def gradient_as_run(self, values: Values) -> tuple[Tape, NDArray[np.float64], int]:
         """The gradient's code, the inputs of its record, and how many of these, the last ones, are tiny numbers that it adds. Raises
@@ -228,7 +227,7 @@ class Code:
         """
         given, _ = self._place(values)
         (first, *_), tape = self._gradient_records(given)
-        return tape, np.array([float(x) for x in _inputs(given, first)]), len(first.guards)
+        return tape, _floats(given, first), len(first.guards)
 
     def parts(self, values: Values) -> list[Part]:
         """One element of all inputs."""
@@ -497,6 +496,11 @@ def _outputs(record: Record, tape: Tape, inputs: Sequence[arb]) -> list[arb]:
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
     guards = [arb(g) + arb(0, abs(g) if loose else 0.0) for g in record.guards]
     return [*balls(given, record.variables), *guards]
+
+
+def _floats(given: Sequence[Any], record: Record) -> NDArray[np.float64]:
+    """The inputs of a record."""
+    return np.array([float(x) for x in _inputs(given, record)])
 
 
 def _bits(given: Sequence[Any]) -> Hashable:
